@@ -36,7 +36,7 @@ type Arena struct {
 	Touch func(fresh []byte)
 
 	free   map[int]*Block
-	fresh  []byte // what is left of the newest region
+	fresh  []byte   // what is left of the newest region
 	maps   [][]byte // all that was obtained from the system
 	mapped int
 	live   int
