@@ -7,16 +7,12 @@ import "math"
 // Bits is a bfloat16 number as it is stored.
 type Bits uint16
 
-// NaN is the quiet NaN that every other becomes when it is narrowed: half a payload could read
-// as infinity.
-const NaN Bits = 0x7fc0
-
-// Narrow rounds x to the nearest bfloat16, ties to even.
+// Narrow rounds x to the nearest bfloat16, ties to even. A NaN keeps its sign and upper fraction.
 func Narrow(x float32) Bits {
-	if x != x {
-		return NaN
-	}
 	u := math.Float32bits(x)
+	if x != x {
+		return Bits(u>>16 | 0x40) // quiet: what is left of the fraction could be zero, infinity
+	}
 	// Half of the last place that stays, less one where that place is even: the carry rounds,
 	// and beyond the largest number it makes infinity, as it should.
 	return Bits((u + 0x7fff + u>>16&1) >> 16)
