@@ -1,0 +1,119 @@
+package settings
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Span is a length of wall time, written as 100s, 10m or 2h30m.
+type Span time.Duration
+
+// UnmarshalText reads a span; a bare number is refused, since 100 could mean seconds or steps.
+func (s *Span) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < 0 {
+		return fmt.Errorf("not a length of time such as 100s, 10m or 2h")
+	}
+	*s = Span(d)
+	return nil
+}
+
+// String gives the shortest text that reads back as the same span: 10m, not 10m0s.
+func (s Span) String() string {
+	t := time.Duration(s).String()
+	if strings.HasSuffix(t, "m0s") {
+		t = strings.TrimSuffix(t, "0s")
+	}
+	if strings.HasSuffix(t, "h0m") {
+		t = strings.TrimSuffix(t, "0m")
+	}
+	return t
+}
+
+// A Share is a part of 1, written as 1% or 0.01.
+type Share float64
+
+// UnmarshalText reads a share between 0 and 1.
+func (s *Share) UnmarshalText(b []byte) error {
+	text, percent := strings.CutSuffix(string(b), "%")
+	if percent {
+		text += "e-2" // divides before rounding to binary, so that 16.67% is 0.1667 exactly
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v >= 0 && v <= 1) {
+		return fmt.Errorf("not a share such as 1%% or 0.01")
+	}
+	*s = Share(v)
+	return nil
+}
+
+// String writes the share in percent, without the digits that binary fractions add.
+func (s Share) String() string {
+	return strconv.FormatFloat(math.Round(float64(s)*1e8)/1e6, 'g', -1, 64) + "%"
+}
+
+// An Every is a distance between two events of a run: exactly one of its fields is set, or none for "never".
+type Every struct {
+	Steps int
+	Time  time.Duration
+	Share float64 // of the whole run
+}
+
+// UnmarshalText reads steps (500), time (10m), a share of the run (10%), or 0 for never.
+func (e *Every) UnmarshalText(b []byte) error {
+	text := string(b)
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+		*e = Every{Steps: n}
+		return nil
+	}
+	var share Share
+	if strings.HasSuffix(text, "%") && share.UnmarshalText(b) == nil {
+		*e = Every{Share: float64(share)}
+		return nil
+	}
+	var span Span
+	if span.UnmarshalText(b) == nil {
+		*e = Every{Time: time.Duration(span)}
+		return nil
+	}
+	return fmt.Errorf("neither steps (500) nor a time (10m) nor a share of the run (10%%)")
+}
+
+// String writes the distance as UnmarshalText reads it.
+func (e Every) String() string {
+	switch {
+	case e.Time > 0:
+		return Span(e.Time).String()
+	case e.Share > 0:
+		return Share(e.Share).String()
+	}
+	return strconv.Itoa(e.Steps)
+}
+
+// A Length is a part of a run counted in steps or in epochs.
+type Length struct {
+	N      int
+	Epochs bool
+}
+
+// UnmarshalText reads steps (30) or epochs (10e).
+func (l *Length) UnmarshalText(b []byte) error {
+	text, epochs := strings.CutSuffix(string(b), "e")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return fmt.Errorf("neither steps (30) nor epochs (10e)")
+	}
+	*l = Length{n, epochs}
+	return nil
+}
+
+// String writes the length as UnmarshalText reads it.
+func (l Length) String() string {
+	if l.Epochs {
+		return strconv.Itoa(l.N) + "e"
+	}
+	return strconv.Itoa(l.N)
+}
