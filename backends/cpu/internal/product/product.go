@@ -1,0 +1,84 @@
+// Package product computes matrix products and convolutions, forward and backward, on slices.
+//
+// All sums are cut by shape alone: results are the same bits for any number of threads, and at the
+// levels avx2 and avx512. Each output element is a chain of fused multiply-adds per block of depth,
+// ascending; blocks are added in order.
+//
+// Layouts: activations [n, h, w, c], filters [k, r, s, c], matrices row-major. An Operand may be
+// made on the fly (a prologue) and an Output finished while it is in cache (an epilogue), so that
+// BatchNorm, ReLU and the like cost no pass over memory of their own.
+package product
+
+import (
+	"kith/backends/cpu/internal/simd"
+	"kith/internal/par"
+)
+
+// An Operand is a tensor as a product reads it.
+type Operand struct {
+	// Data holds the elements. It is not read when Load is set.
+	Data []float32
+
+	// Load, if set, makes the elements [at, at+len(dst)) of the tensor instead. A run is part of
+	// one row (of the last axis) or a number of whole rows, at most 64 KiB. Load is called from
+	// several goroutines at once and may be called more than once for an element.
+	Load func(dst []float32, at int)
+}
+
+// An Output is a tensor as a product writes it.
+type Output struct {
+	// Data receives the result. It may be nil when Done is set: then the result exists only in the
+	// tiles that Done sees.
+	Data []float32
+
+	// Add adds the result to what Data holds.
+	Add bool
+
+	// Done, if set, is called for each tile once it is complete, and may change it. Tiles cover the
+	// output, viewed as a matrix [rows, last axis], exactly once. Tiles that share a chunk and
+	// columns come in the order of their rows, one after another; others at the same time.
+	Done func(t Tile)
+}
+
+// A Tile is a rectangle of an output viewed as a matrix.
+type Tile struct {
+	Data      []float32 // element [r, c] of the tile at r*Pitch + c
+	Pitch     int
+	Row, Rows int // first row in the output, number of rows
+	Col, Cols int // first column, number of columns
+	Chunk     int // number of the row chunk, in [0, Chunks)
+}
+
+// Options change how products are computed.
+type Options struct {
+	// Strict keeps to direct convolution, whose errors are those of a plain sum.
+	Strict bool
+
+	// Alloc returns scratch memory of n elements, aligned to 64 bytes. The default is the Go heap.
+	Alloc func(n int) []float32
+}
+
+// An Engine computes products on one pool at one level. Its methods may be called by one goroutine
+// at a time; they allocate nothing once scratch has grown to the largest need.
+type Engine struct {
+	pool  *par.Pool
+	level simd.Level
+	opt   Options
+}
+
+// New returns an engine. The level must be one of simd.Levels.
+func New(pool *par.Pool, level simd.Level, opt Options) *Engine {
+	if opt.Alloc == nil {
+		opt.Alloc = func(n int) []float32 { return make([]float32, n) }
+	}
+	return &Engine{pool: pool, level: level, opt: opt}
+}
+
+// load returns elements [at, at+n) of x, made into scratch if need be.
+func (x Operand) load(scratch []float32, at, n int) []float32 {
+	if x.Load == nil {
+		return x.Data[at : at+n]
+	}
+	x.Load(scratch[:n], at)
+	return scratch[:n]
+}

@@ -1,0 +1,6 @@
+//go:build !amd64 || !gc || noasm
+
+package simd
+
+// assembled says whether kernels in assembly are compiled in.
+const assembled = false
