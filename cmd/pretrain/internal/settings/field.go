@@ -140,7 +140,11 @@ func (f Field) check(v reflect.Value, text string) error {
 	case reflect.Float64:
 		x = v.Float()
 	default:
-		return nil
+		o, ok := v.Interface().(Override)
+		if !ok {
+			return nil
+		}
+		x = o.Value
 	}
 	if lo, err := strconv.ParseFloat(f.Min, 64); err == nil && x < lo {
 		return fmt.Errorf("%s is below %s", text, f.Min)

@@ -109,15 +109,15 @@ type LARS struct {
 	Clip    bool    `key:"clip" group:"optimizer" default:"off" help:"bound the trust ratio by the rate"`
 }
 
-// Aug holds the augmentation: a preset, and what is to differ from it. A negative number keeps the preset's.
+// Aug holds the augmentation: a preset, and what is to differ from it.
 type Aug struct {
-	Preset    string  `key:"preset" group:"views" default:"byol" oneof:"byol|simclr|moco|crop-only|demo" help:"augmentations by name"`
-	CropMin   float64 `key:"crop_min" group:"views" default:"-1" max:"1" help:"smallest area of a crop"`
-	Strength  float64 `key:"strength" group:"views" default:"-1" max:"2" help:"factor on the color jitter of preset simclr"`
-	Blur1     float64 `key:"blur1" group:"views" default:"-1" max:"1" help:"probability of blur, first view"`
-	Blur2     float64 `key:"blur2" group:"views" default:"-1" max:"1" help:"probability of blur, second view"`
-	Solarize1 float64 `key:"solarize1" group:"views" default:"-1" max:"1" help:"probability of solarizing, first view"`
-	Solarize2 float64 `key:"solarize2" group:"views" default:"-1" max:"1" help:"probability of solarizing, second view"`
-	Filter    string  `key:"filter" group:"views" default:"bicubic" oneof:"bicubic|bilinear" help:"how crops are resized"`
-	Normalize string  `key:"normalize" group:"views" default:"imagenet" oneof:"imagenet|cifar10|cifar100|none" help:"mean and deviation taken from pixels"`
+	Preset    string   `key:"preset" group:"views" default:"byol" oneof:"byol|simclr|moco|crop-only|demo" help:"augmentations by name"`
+	CropMin   Override `key:"crop_min" group:"views" default:"preset" max:"1" help:"smallest area of a crop"`
+	Strength  Override `key:"strength" group:"views" default:"preset" max:"2" help:"factor on the color jitter of preset simclr"`
+	Blur1     Override `key:"blur1" group:"views" default:"preset" max:"1" help:"probability of blur, first view"`
+	Blur2     Override `key:"blur2" group:"views" default:"preset" max:"1" help:"probability of blur, second view"`
+	Solarize1 Override `key:"solarize1" group:"views" default:"preset" max:"1" help:"probability of solarizing, first view"`
+	Solarize2 Override `key:"solarize2" group:"views" default:"preset" max:"1" help:"probability of solarizing, second view"`
+	Filter    string   `key:"filter" group:"views" default:"bicubic" oneof:"bicubic|bilinear" help:"how crops are resized"`
+	Normalize string   `key:"normalize" group:"views" default:"imagenet" oneof:"imagenet|cifar10|cifar100|none" help:"mean and deviation taken from pixels"`
 }

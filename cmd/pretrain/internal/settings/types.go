@@ -117,3 +117,39 @@ func (l Length) String() string {
 	}
 	return strconv.Itoa(l.N)
 }
+
+// An Override is a number that may take the place of a preset's.
+type Override struct {
+	Given bool
+	Value float64
+}
+
+// Or is the override's number, or that of the preset.
+func (o Override) Or(preset float64) float64 {
+	if o.Given {
+		return o.Value
+	}
+	return preset
+}
+
+// UnmarshalText reads a number from 0 on, or the word preset.
+func (o *Override) UnmarshalText(b []byte) error {
+	if string(b) == "preset" {
+		*o = Override{}
+		return nil
+	}
+	v, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || !(v >= 0) {
+		return fmt.Errorf("neither a number from 0 on nor the word preset")
+	}
+	*o = Override{true, v}
+	return nil
+}
+
+// String writes the override as UnmarshalText reads it.
+func (o Override) String() string {
+	if !o.Given {
+		return "preset"
+	}
+	return strconv.FormatFloat(o.Value, 'g', -1, 64)
+}
