@@ -20,7 +20,7 @@ usage: pretrain [flags] [DIR] [key=value ...]
   pretrain resume runs/NAME     go on with a stopped run
 
 flags used most (--lr 0.3 and lr=0.3 are the same):
-  --model NAME      encoder: resnet-tiny, resnet18, resnet18-cifar, resnet50, ...
+  --model NAME      encoder: resnet-tiny, resnet18-cifar, resnet50, ...
   --epochs N        length of the run; or --steps 5000, or --budget 2h
   --batch N         images a step
   --size N          side of a view in pixels

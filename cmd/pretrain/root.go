@@ -22,7 +22,7 @@ func newRoot() *cobra.Command {
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(c.OutOrStdout(), help(c)) })
 	train := newTrain()
 	train.Use = "train [flags] [DIR] [key=value ...]"
-	root.AddCommand(train, newRecipes(), newVersion(), newSettingsTopic())
+	root.AddCommand(train, newDoctor(), newRecipes(), newVersion(), newSettingsTopic())
 	return root
 }
 
@@ -133,13 +133,14 @@ func flagError(c *cobra.Command, err error) error {
 	return usage(strings.TrimSpace(c.CommandPath())+" --help  lists the flags of this command, pretrain help settings  all settings", "unknown flag --%s", name)
 }
 
-// flagNames are the names after -- that c takes.
+var flagUsage = regexp.MustCompile(`(?m)^ +(?:-\w, )?--(\S+)`)
+
+// flagNames are the names after -- that c takes, read from its usage text: the type that lists flags belongs to a
+// library that kith would otherwise not name.
 func flagNames(c *cobra.Command) []string {
-	names := []string{"config", "help"}
-	for _, f := range settings.Fields() {
-		if c.Flags().Lookup(f.Flag()) != nil {
-			names = append(names, f.Flag())
-		}
+	var names []string
+	for _, m := range flagUsage.FindAllStringSubmatch(c.LocalFlags().FlagUsages(), -1) {
+		names = append(names, m[1])
 	}
 	return names
 }

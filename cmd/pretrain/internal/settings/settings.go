@@ -17,10 +17,13 @@ package settings
 // A Train holds everything that a training run can be told. Its zero value is not a valid run: [Load] fills it.
 type Train struct {
 	Data     []string `key:"data" group:"data" default:"builtin:patches" help:"source of images: a folder, an archive, or scheme:path; repeatable"`
-	Labels   string   `key:"labels" group:"data" default:"auto" oneof:"auto|none" help:"labels for scoring only: auto takes folder names or those of the format"`
+	Labels   string   `key:"labels" group:"data" default:"auto" oneof:"auto|none|coarse" help:"labels for scoring only: auto takes folder names or those of the format; coarse is for CIFAR-100"`
 	Bad      string   `key:"on_bad_image" group:"data" default:"skip" oneof:"skip|fail" help:"what to do with an image that cannot be used"`
 	MaxBad   Share    `key:"max_bad" group:"data" default:"1%" help:"largest share of bad images; more end the run"`
 	Tolerant bool     `key:"tolerant" group:"data" default:"off" help:"accept JPEG files that lack their end marker"`
+	EXIF     string   `key:"exif" group:"data" default:"apply" oneof:"apply|ignore" help:"turn pictures as their EXIF orientation says"`
+	TIFF     bool     `key:"tiff" group:"data" default:"off" help:"read TIFF images too"`
+	Links    bool     `key:"follow_links" group:"data" default:"off" help:"walk into symbolic links to folders"`
 
 	Recipe    string  `key:"recipe" group:"method" default:"" help:"named bundle of settings; see: pretrain recipes"`
 	Method    string  `key:"method" group:"method" default:"nnclr" help:"how views become a loss"`
@@ -111,13 +114,13 @@ type LARS struct {
 
 // Aug holds the augmentation: a preset, and what is to differ from it.
 type Aug struct {
-	Preset    string   `key:"preset" group:"views" default:"byol" oneof:"byol|simclr|moco|crop-only|demo" help:"augmentations by name"`
+	Preset    string   `key:"preset" group:"views" default:"byol" help:"augmentations by name: byol, simclr, moco, crop-only, demo, solo-cifar, lightly-cifar and others"`
 	CropMin   Override `key:"crop_min" group:"views" default:"preset" max:"1" help:"smallest area of a crop"`
-	Strength  Override `key:"strength" group:"views" default:"preset" max:"2" help:"factor on the color jitter of preset simclr"`
+	Strength  Override `key:"strength" group:"views" default:"preset" max:"4" help:"factor on the preset's color jitter"`
 	Blur1     Override `key:"blur1" group:"views" default:"preset" max:"1" help:"probability of blur, first view"`
 	Blur2     Override `key:"blur2" group:"views" default:"preset" max:"1" help:"probability of blur, second view"`
 	Solarize1 Override `key:"solarize1" group:"views" default:"preset" max:"1" help:"probability of solarizing, first view"`
 	Solarize2 Override `key:"solarize2" group:"views" default:"preset" max:"1" help:"probability of solarizing, second view"`
-	Filter    string   `key:"filter" group:"views" default:"bicubic" oneof:"bicubic|bilinear" help:"how crops are resized"`
-	Normalize string   `key:"normalize" group:"views" default:"imagenet" oneof:"imagenet|cifar10|cifar100|none" help:"mean and deviation taken from pixels"`
+	Filter    string   `key:"filter" group:"views" default:"preset" oneof:"preset|bicubic|bilinear" help:"how crops are resized"`
+	Normalize string   `key:"normalize" group:"views" default:"preset" oneof:"preset|imagenet|cifar10|cifar100|none" help:"mean and deviation taken from pixels"`
 }

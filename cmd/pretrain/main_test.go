@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"kith/cmd/pretrain/internal/settings"
+)
+
+// TestRecipes: every recipe that ships is complete and says what it reproduces and what to expect.
+func TestRecipes(t *testing.T) {
+	for _, name := range settings.RecipeNames(recipeFiles()) {
+		a := settings.Assignment{Key: "recipe", Texts: []string{name}}
+		if _, _, err := settings.Load(settings.Input{Recipes: recipeFiles(), Line: []settings.Assignment{a}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var b bytes.Buffer
+		if err := showRecipe(&b, recipeFiles(), name); err != nil {
+			t.Fatal(err)
+		}
+		comment, _, _ := strings.Cut(b.String(), "\nmethod:")
+		if !strings.HasPrefix(comment, "# ") || !strings.Contains(strings.ToLower(comment), "expected") && !strings.Contains(comment, "Published") {
+			t.Errorf("%s: no comment on what to expect:\n%s", name, comment)
+		}
+	}
+}
+
+// TestHelpFits: the help is one screen of 80 columns and 40 lines.
+func TestHelpFits(t *testing.T) {
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"help"}, &out, &out); code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) > 40 {
+		t.Errorf("%d lines, at most 40", len(lines))
+	}
+	for _, l := range lines {
+		if len(l) > 80 {
+			t.Errorf("%d columns: %s", len(l), l)
+		}
+	}
+}
+
+// TestBugs: what no rule explains asks to be reported, and a panic ends with exit 1 and without a stack.
+func TestBugs(t *testing.T) {
+	var b bytes.Buffer
+	if code := report(&b, errors.New("zerr")); code != exitBug || !strings.Contains(b.String(), "please report") {
+		t.Errorf("exit %d, %s", code, b.String())
+	}
+	b.Reset()
+	if code := bug(&b, "broken"); code != exitBug || strings.Contains(b.String(), "goroutine") || !strings.Contains(b.String(), "pretrain: bug: broken") {
+		t.Errorf("exit %d, %s", code, b.String())
+	}
+}
