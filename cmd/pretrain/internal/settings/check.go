@@ -26,7 +26,7 @@ func (s *Settings) check() error {
 	if strings.ContainsAny(s.Name, `/\`) || s.Name == "." || s.Name == ".." {
 		return &Error{Msg: fmt.Sprintf("--name %q is a path", s.Name), Hint: "--out takes a path, --name only its last element"}
 	}
-	if s.TopK > s.Queue {
+	if s.Queue != 0 && s.TopK > int(s.Queue) {
 		return &Error{Msg: fmt.Sprintf("top_k %d > queue %d: there are fewer rows than neighbors", s.TopK, s.Queue),
 			Hint: fmt.Sprintf("--top-k 1, or --queue %d", s.TopK)}
 	}

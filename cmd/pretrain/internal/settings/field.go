@@ -133,18 +133,9 @@ func (f Field) check(v reflect.Value, text string) error {
 	if f.OneOf != nil && !slices.Contains(f.OneOf, text) {
 		return &wordError{text, f.OneOf}
 	}
-	x := 0.0
-	switch v.Kind() {
-	case reflect.Int:
-		x = float64(v.Int())
-	case reflect.Float64:
-		x = v.Float()
-	default:
-		o, ok := v.Interface().(Override)
-		if !ok {
-			return nil
-		}
-		x = o.Value
+	x, ok := value(v)
+	if !ok {
+		return nil
 	}
 	if lo, err := strconv.ParseFloat(f.Min, 64); err == nil && x < lo {
 		return fmt.Errorf("%s is below %s", text, f.Min)
@@ -163,4 +154,19 @@ type wordError struct {
 
 func (e *wordError) Error() string {
 	return fmt.Sprintf("%q is none of %s%s", e.text, strings.Join(e.words, ", "), DidYouMean(e.text, e.words, ""))
+}
+
+// value is the number that min and max bound; false where there is none.
+func value(v reflect.Value) (float64, bool) {
+	switch x := v.Interface().(type) {
+	case Override:
+		return x.Value, x.Given
+	case Auto:
+		return float64(x), x != 0
+	case int:
+		return float64(x), true
+	case float64:
+		return x, true
+	}
+	return 0, false
 }

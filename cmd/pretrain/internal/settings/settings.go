@@ -28,9 +28,9 @@ type Train struct {
 	Recipe    string  `key:"recipe" group:"method" default:"" help:"named bundle of settings; see: pretrain recipes"`
 	Method    string  `key:"method" group:"method" default:"nnclr" help:"how views become a loss"`
 	Tau       float64 `key:"tau" group:"method" default:"recipe" min:"0.001" max:"1000" help:"softmax temperature"`
-	Queue     int     `key:"queue" group:"method" default:"recipe" min:"1" help:"rows of the support set"`
+	Queue     Auto    `key:"queue" group:"method" default:"recipe" min:"1" help:"rows of the support set"`
 	TopK      int     `key:"top_k" group:"method" default:"1" min:"1" max:"64" help:"the positive is drawn among so many nearest neighbors"`
-	Exclude   bool    `key:"exclude_self" group:"method" default:"off" help:"skip rows of the same image when looking for neighbors"`
+	Exclude   string  `key:"exclude_self" group:"method" default:"off" oneof:"auto|on|off" help:"skip rows of the same image when looking for neighbors; auto is on where the support set holds half the images"`
 	Loss      Loss    `key:"loss"`
 	Support   Support `key:"support"`
 	Model     string  `key:"model" group:"model" default:"recipe" oneof:"auto|resnet-tiny|resnet18|resnet34|resnet50|resnet101|resnet152|wide_resnet50_2" help:"encoder; -cifar behind a name means stem=cifar at 32 px"`
@@ -42,7 +42,7 @@ type Train struct {
 	Epochs   int     `key:"epochs" group:"length" default:"0" min:"0" help:"passes over the data; exactly one of epochs, steps and budget counts"`
 	Steps    int     `key:"steps" group:"length" default:"0" min:"0" help:"updates"`
 	Budget   Span    `key:"budget" group:"length" default:"0s" help:"wall time; the schedule follows the share of it that has passed"`
-	Batch    int     `key:"batch" group:"length" default:"recipe" min:"2" help:"images a step"`
+	Batch    Auto    `key:"batch" group:"length" default:"recipe" min:"2" help:"images a step"`
 	Optim    string  `key:"optim" group:"optimizer" default:"recipe" oneof:"lars|sgd" help:"optimizer"`
 	LARS     LARS    `key:"lars"`
 	LR       float64 `key:"lr" group:"optimizer" default:"recipe" min:"0" help:"learning rate per 256 images"`
@@ -54,8 +54,8 @@ type Train struct {
 	Schedule string  `key:"schedule" group:"optimizer" default:"cosine" oneof:"cosine|solo|lightly|barlow|epoch-cosine" help:"course of the learning rate"`
 	Warmup   Length  `key:"warmup" group:"optimizer" default:"recipe" help:"ramp at the start: steps (30), or epochs (10e)"`
 
-	Size int `key:"size" group:"views" default:"recipe" min:"0" max:"1024" help:"side of a view in pixels; 0 lets kith choose"`
-	Aug  Aug `key:"aug"`
+	Size Auto `key:"size" group:"views" default:"recipe" min:"8" max:"1024" help:"side of a view in pixels"`
+	Aug  Aug  `key:"aug"`
 
 	Seed      int    `key:"seed" group:"run" default:"0" min:"0" help:"the only source of randomness"`
 	Out       string `key:"out" group:"run" default:"" neutral:"yes" help:"run directory; runs/DATE-METHOD-MODEL where it is left out"`
@@ -74,8 +74,8 @@ type Train struct {
 
 	Device    string `key:"device" group:"machine" default:"auto" neutral:"yes" help:"auto, cpu, cpu:generic, cpu:avx2, cpu:avx512, cuda:0"`
 	Precision string `key:"precision" group:"machine" default:"auto" oneof:"auto|f32|fp32|bf16" help:"auto is f32 on a CPU and bf16 on a GPU"`
-	Threads   int    `key:"threads" group:"machine" default:"0" min:"0" neutral:"yes" help:"threads that compute; 0 takes all cores; results do not depend on it"`
-	Workers   int    `key:"workers" group:"machine" default:"0" min:"0" neutral:"yes" help:"threads that decode images; 0 takes all cores; results do not depend on it"`
+	Threads   Auto   `key:"threads" group:"machine" default:"auto" min:"1" neutral:"yes" help:"threads that compute; auto takes all cores; results do not depend on it"`
+	Workers   Auto   `key:"workers" group:"machine" default:"auto" min:"1" neutral:"yes" help:"threads that decode images; auto takes all cores; results do not depend on it"`
 	Eager     bool   `key:"eager" group:"machine" default:"off" neutral:"yes" help:"run each op at once instead of a compiled plan, for debugging"`
 
 	Quiet  bool   `key:"quiet" group:"console" default:"off" neutral:"yes" help:"print the last line and errors only"`

@@ -54,7 +54,7 @@ func TestPrecedence(t *testing.T) {
 		if err != nil || warnings != nil {
 			t.Fatalf("%+v: %v, warnings %v", c.in, err, warnings)
 		}
-		if s.Batch != c.batch || s.Origin("batch") != c.origin {
+		if int(s.Batch) != c.batch || s.Origin("batch") != c.origin {
 			t.Errorf("batch %d from %q, want %d from %q", s.Batch, s.Origin("batch"), c.batch, c.origin)
 		}
 	}
@@ -113,7 +113,7 @@ func TestErrors(t *testing.T) {
 		{"misspelled in a file", my("lr: 0.3\nbathc: 256\n"), `my.yaml:2: unknown setting "bathc"  (did you mean "batch"?)`, "> 2 | bathc: 256"},
 		{"nested", my("aug:\n  crop_mim: 0.2\n"), `my.yaml:2: unknown setting "aug.crop_mim"  (did you mean "aug.crop_min"?)`, "> 2 |   crop_mim: 0.2"},
 		{"too deep", my("aug:\n  crop:\n    min: 1\n"), "my.yaml:2: aug.crop is nested too deep", ""},
-		{"bad value in a file", my("batch: many\n"), `my.yaml:1: batch: "many" is not a whole number`, "images a step (at least 2)"},
+		{"bad value in a file", my("batch: many\n"), `my.yaml:1: batch: "many" is neither a whole number from 1 on nor the word auto`, "images a step (at least 2)"},
 		{"no value", my("batch:\n"), "my.yaml:1: batch has no value", ""},
 		{"twice in a file", my("batch: 1\nbatch: 2\n"), "my.yaml:2: ", "> 2 | batch: 2"},
 		{"broken file", my("batch: [1\n"), "my.yaml:1: ", "> 1 | batch: [1"},
@@ -122,6 +122,7 @@ func TestErrors(t *testing.T) {
 		{"below the minimum", line(flag("batch", "1")), `--batch: 1 is below 2`, ""},
 		{"above the maximum", line(flag("momentum", "2")), `--momentum: 2 is above 1`, "(0 to 1)"},
 		{"wrong word", line(flag("optim", "lasr")), `--optim: "lasr" is none of lars, sgd  (did you mean "lars"?)`, ""},
+		{"zero is not auto", line(flag("queue", "0")), `--queue: "0" is neither a whole number`, "rows of the support set"},
 		{"wrong switch", line(flag("eager", "maybe")), `--eager: "maybe" is neither on nor off`, ""},
 		{"not a number", line(flag("lr", "NaN")), `--lr: "NaN" is not a number`, ""},
 		{"two lengths", line(flag("epochs", "1"), flag("steps", "2")), "epochs and steps are both given", "leave out one"},

@@ -153,3 +153,28 @@ func (o Override) String() string {
 	}
 	return strconv.FormatFloat(o.Value, 'g', -1, 64)
 }
+
+// An Auto is a number from 1 on, or 0 where kith is to choose it.
+type Auto int
+
+// UnmarshalText reads a whole number, or the word auto.
+func (a *Auto) UnmarshalText(b []byte) error {
+	if string(b) == "auto" {
+		*a = 0
+		return nil
+	}
+	n, err := strconv.Atoi(strings.ReplaceAll(string(b), "_", "")) // 65_536, as Go and YAML write it
+	if err != nil || n < 1 {
+		return fmt.Errorf("neither a whole number from 1 on nor the word auto")
+	}
+	*a = Auto(n)
+	return nil
+}
+
+// String writes the number as UnmarshalText reads it.
+func (a Auto) String() string {
+	if a == 0 {
+		return "auto"
+	}
+	return strconv.Itoa(int(a))
+}
