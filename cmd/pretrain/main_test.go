@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"kith/cmd/pretrain/internal/settings"
 )
@@ -53,5 +56,16 @@ func TestBugs(t *testing.T) {
 	b.Reset()
 	if code := bug(&b, "broken"); code != exitBug || strings.Contains(b.String(), "goroutine") || !strings.Contains(b.String(), "pretrain: bug: broken") {
 		t.Errorf("exit %d, %s", code, b.String())
+	}
+}
+
+// TestSettingsPage: docs/settings.txt is what the command prints.
+func TestSettingsPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/settings.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(settings.Help(recipeFiles()), string(page)); diff != "" {
+		t.Errorf("docs/settings.txt is stale; rebuild it with  go run ./cmd/pretrain help settings > docs/settings.txt\n(-want +got)\n%s", diff)
 	}
 }
