@@ -52,10 +52,10 @@ func help(c *cobra.Command) string {
 	if text == "" {
 		text = "pretrain " + c.Name() + ": " + c.Short + "\n"
 	}
-	b.WriteString(text)
-	if c.Runnable() {
-		fmt.Fprintf(&b, "\nusage: %s\n", c.UseLine())
+	if !c.Runnable() { // a topic
+		return text
 	}
+	fmt.Fprintf(&b, "%s\nusage: %s\n", text, c.UseLine())
 	for _, sub := range c.Commands() {
 		fmt.Fprintf(&b, "  %-10s %s\n", sub.Name(), sub.Short)
 	}
