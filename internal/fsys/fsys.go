@@ -64,18 +64,18 @@ func Free(fs FS, dir string) (bytes int64, ok bool) {
 	return bytes, err == nil
 }
 
-// Exists tells whether name can be seen in its folder.
-func Exists(fs FS, name string) bool {
+// Exists tells whether name can be seen in its folder. A folder that is not there holds nothing.
+func Exists(fs FS, name string) (bool, error) {
 	entries, err := fs.ReadDir(filepath.Dir(name))
-	if err != nil {
-		return false
+	if err != nil && !errors.Is(err, ErrNotExist) {
+		return false, err
 	}
 	for _, e := range entries {
 		if e.Name == filepath.Base(name) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // ReadFile returns the whole of a file of at most limit bytes. The limit comes before the
