@@ -6,7 +6,7 @@ NNNN/grad0 ... (gradient of in0; missing where the input asks for none), NNNN/af
 the op changed in place: running statistics). Metadata NNNN holds args and kwargs as JSON, with
 {"t": i} for tensor i and {"f": "inf"} for what JSON cannot say.
 
-    /usr/bin/python3 testdata/gen/opinfo.py
+    python3 testdata/gen/opinfo.py
 """
 import math
 import sys
