@@ -8,65 +8,59 @@ type Gemm struct {
 	Whole   bool // never cut the depth: each element is a single chain (similarity search)
 }
 
-// gemmRows is the number of rows in a chunk of a product's output.
-const gemmRows = 112
+const (
+	blockRows  = 112 // rows of a block: eight tiles of 14, whose operands fit L2 beside a panel
+	mostBlocks = 8   // blocks of a chunk: at most 896 rows
+	wantFlops  = 6e6 // work of a chunk, about 50 µs on a slow core
+	wantTasks  = 64  // four for each of 16 workers
+	wholeDepth = 576 // depth that is never cut
+	someDepth  = 256 // depth of a block otherwise
+)
+
+// depthBlock returns the depth of a block of a sum over k products. It is part of the result, so it
+// is a function of k alone. Blocks keep the rounding error flat where one chain grows like √k.
+func (g Gemm) depthBlock() int {
+	if g.K <= wholeDepth || g.Whole {
+		return max(g.K, 1)
+	}
+	return someDepth
+}
 
 // Chunks returns the number of row chunks of the output, each of at most 1,024 rows.
-func (g Gemm) Chunks() int { return (g.M + gemmRows - 1) / gemmRows }
-
-// PackedLen returns the number of elements of b in packed form.
-func (g Gemm) PackedLen() int { return g.K * g.N }
-
-// Pack writes b as PackedGemm wants it.
-func (e *Engine) Pack(dst []float32, b Operand, g Gemm) {
-	b.Data = b.load(make([]float32, g.K*g.N), 0, g.K*g.N)
-	for k := range g.K {
-		for n := range g.N {
-			if g.TransB {
-				dst[k*g.N+n] = b.Data[n*g.K+k]
-			} else {
-				dst[k*g.N+n] = b.Data[k*g.N+n]
-			}
-		}
+func (g Gemm) Chunks() int {
+	if g.TransA {
+		return ceil(g.M, tallRows)
 	}
+	block, each := g.cut()
+	return ceil(g.M, block*each)
+}
+
+// cut returns the rows of a block and the blocks of a chunk, functions of the shape alone.
+func (g Gemm) cut() (block, each int) {
+	block = ceil(max(g.M, 1), ceil(max(g.M, 1), blockRows))
+	if block < g.M {
+		block = ceil(block, 14) * 14
+	}
+	work := 2 * float64(block) * float64(g.N) * float64(g.K)
+	each = 1
+	for each < mostBlocks && float64(each)*work < wantFlops && ceil(g.M, 2*each*block) >= wantTasks {
+		each *= 2
+	}
+	return block, each
 }
 
 // Gemm computes a product.
 func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
-	packed := make([]float32, g.PackedLen())
+	if g.TransA {
+		e.gemmTall(out, a, b, g)
+		return
+	}
+	packed := e.share(g.PackedLen())
 	e.Pack(packed, b, g)
 	e.PackedGemm(out, a, packed, g)
 }
 
-// PackedGemm computes a product whose second operand is packed.
+// PackedGemm computes a product whose second operand is packed. The first may not be transposed.
 func (e *Engine) PackedGemm(out Output, a Operand, packed []float32, g Gemm) {
-	av := a.load(make([]float32, g.M*g.K), 0, g.M*g.K)
-	e.pool.For(g.Chunks(), func(chunk int) {
-		m0 := chunk * gemmRows
-		m1 := min(m0+gemmRows, g.M)
-		c := make([]float32, (m1-m0)*g.N)
-		if out.Data != nil {
-			c = out.Data[m0*g.N : m1*g.N]
-		}
-		if !out.Add {
-			clear(c)
-		}
-		for m := m0; m < m1; m++ {
-			for k := range g.K {
-				x := 0
-				if g.TransA {
-					x = k*g.M + m
-				} else {
-					x = m*g.K + k
-				}
-				row := packed[k*g.N:][:g.N]
-				for n, v := range row {
-					c[(m-m0)*g.N+n] += av[x] * v
-				}
-			}
-		}
-		if out.Done != nil {
-			out.Done(Tile{Data: c, Pitch: g.N, Row: m0, Rows: m1 - m0, Cols: g.N, Chunk: chunk})
-		}
-	})
+	e.runF(out, a, packed, g, window{pitchA: g.K, pitchC: g.N})
 }

@@ -61,9 +61,17 @@ type Options struct {
 // An Engine computes products on one pool at one level. Its methods may be called by one goroutine
 // at a time; they allocate nothing once scratch has grown to the largest need.
 type Engine struct {
-	pool  *par.Pool
-	level simd.Level
-	opt   Options
+	pool *par.Pool
+	kern *simd.Products
+	opt  Options
+
+	shared []float32 // packed operands and partial results, seen by all workers
+	slots  []slot    // scratch of whoever runs a chunk
+
+	pack  packTask
+	gemmF gemmF
+	gemmW gemmW
+	slabs slabTask
 }
 
 // New returns an engine. The level must be one of simd.Levels.
@@ -71,7 +79,39 @@ func New(pool *par.Pool, level simd.Level, opt Options) *Engine {
 	if opt.Alloc == nil {
 		opt.Alloc = func(n int) []float32 { return make([]float32, n) }
 	}
-	return &Engine{pool: pool, level: level, opt: opt}
+	return &Engine{pool: pool, kern: simd.ProductsOf(level), opt: opt, slots: make([]slot, pool.Threads())}
+}
+
+// mostLoad is the length of the longest run that Load is asked for, 64 KiB.
+const mostLoad = 16384
+
+// gather writes rows [row, row+rows) and columns [col, col+n) of x, a matrix of pitch columns, into
+// dst, ld elements apart. Whole rows are loaded many at a time, since a run costs a call; they go
+// through tmp, of mostLoad elements or one row, where ld ≠ n.
+func (x Operand) gather(dst []float32, ld int, tmp []float32, pitch, row, rows, col, n int) {
+	if x.Load == nil {
+		for r := range rows {
+			copy(dst[r*ld:][:n], x.Data[(row+r)*pitch+col:])
+		}
+		return
+	}
+	if n != pitch {
+		for r := range rows {
+			x.Load(dst[r*ld:][:n], (row+r)*pitch+col)
+		}
+		return
+	}
+	for r, some := 0, max(1, mostLoad/n); r < rows; r += some {
+		some = min(some, rows-r)
+		if ld == n {
+			x.Load(dst[r*n:][:some*n], (row+r)*n)
+			continue
+		}
+		x.Load(tmp[:some*n], (row+r)*n)
+		for i := range some {
+			copy(dst[(r+i)*ld:][:n], tmp[i*n:])
+		}
+	}
 }
 
 // load returns elements [at, at+n) of x, made into scratch if need be.

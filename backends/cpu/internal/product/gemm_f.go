@@ -1,0 +1,152 @@
+package product
+
+import "kith/backends/cpu/internal/simd"
+
+// A window says where the rows of a product lie, in elements.
+type window struct {
+	pitchA, pitchC int
+}
+
+// A gemmF is a product by family F: rows of a stand where they are, b is packed. A chunk is a
+// group of columns of a chunk of rows.
+type gemmF struct {
+	e      *Engine
+	g      Gemm
+	out    Output
+	a      Operand
+	packed []float32
+	w      window
+
+	chunks, block, each int // row chunks, rows of a block, blocks of a chunk
+	depth               int // of a block
+	group               int // columns of a group
+	copyA               bool
+}
+
+// runF computes out = a·b, or with rows in windows of larger tensors.
+func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window) {
+	if g.M == 0 || g.N == 0 {
+		return
+	}
+	t := &e.gemmF
+	*t = gemmF{e: e, g: g, out: out, a: a, packed: packed, w: w, depth: g.depthBlock()}
+	t.block, t.each = g.cut()
+	t.chunks = ceil(g.M, t.block*t.each)
+	t.group = t.columns()
+	// Rows a multiple of 4 KiB apart would share one set of L1.
+	t.copyA = a.Load != nil || w.pitchA*4%4096 == 0
+	e.reserve(t.block*spread(t.depth) + t.block*(t.group+cols))
+	e.pool.Run(t.chunks*ceil(g.N, t.group), t)
+	*t = gemmF{}
+}
+
+// columns returns the width of a group: 512, so that a depth block of its panels stays in L2, and
+// less when there are few rows to share out.
+func (t *gemmF) columns() int {
+	group := 512
+	for group > 128 && t.chunks*ceil(t.g.N, group) < wantTasks {
+		group /= 2
+	}
+	return min(group, panels(t.g.N)*cols)
+}
+
+// Chunk computes chunk i. Neighbors in time share the columns, whose panels are then in cache.
+func (t *gemmF) Chunk(i int) {
+	s := t.e.take()
+	defer s.free()
+	chunk, n0 := i%t.chunks, i/t.chunks*t.group
+	n1 := min(n0+t.group, t.g.N)
+	abuf := s.floats(t.block * spread(t.depth))
+	cbuf := s.floats(t.block * (t.group + cols))
+	rows := t.block * t.each
+	for m0 := chunk * rows; m0 < min((chunk+1)*rows, t.g.M); m0 += t.block {
+		tile := Tile{Row: m0, Rows: min(t.block, t.g.M-m0), Col: n0, Cols: n1 - n0, Chunk: chunk}
+		tile.Data, tile.Pitch = cbuf, t.group
+		if t.out.Data != nil {
+			tile.Data, tile.Pitch = t.out.Data[m0*t.w.pitchC+n0:], t.w.pitchC
+		}
+		t.blockOf(s, tile, abuf, cbuf)
+		if t.out.Done != nil {
+			t.out.Done(tile)
+		}
+	}
+}
+
+// blockOf computes one block of rows in all depth blocks.
+func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
+	add := t.out.Add && t.out.Data != nil
+	if t.g.K == 0 && !add {
+		for r := range c.Rows {
+			clear(c.Data[r*c.Pitch:][:c.Cols])
+		}
+	}
+	for k0 := 0; k0 < t.g.K; k0 += t.depth {
+		depth := min(t.depth, t.g.K-k0)
+		a, pitch := t.rowsOf(abuf, c.Row, c.Rows, k0, depth)
+		for n := 0; n < c.Cols; n += cols {
+			b := t.packed[((c.Col+n)/cols*t.g.K+k0)*cols:]
+			if wide := c.Cols - n; wide < cols {
+				edge := cbuf[t.block*t.group:]
+				t.e.product(s, edge, cols, a, pitch, b, c.Rows, depth, false)
+				fold(c.Data[n:], c.Pitch, edge, c.Rows, wide, add)
+				continue
+			}
+			t.e.product(s, c.Data[n:], c.Pitch, a, pitch, b, c.Rows, depth, add)
+		}
+		add = true
+	}
+}
+
+// rowsOf returns rows of a, in place or copied.
+func (t *gemmF) rowsOf(buf []float32, m0, rows, k0, depth int) (a []float32, pitch int) {
+	if !t.copyA {
+		return t.a.Data[m0*t.w.pitchA+k0:], t.w.pitchA
+	}
+	// Whole rows that do not alias are loaded as they lie, many at a time.
+	if pitch = depth; depth < t.w.pitchA || depth*4%4096 == 0 {
+		pitch = spread(depth)
+	}
+	t.a.gather(buf, pitch, nil, t.w.pitchA, m0, rows, k0, depth)
+	return buf, pitch
+}
+
+// product sets or adds rows×32 elements of c: rows of a times a panel. It cuts the rows evenly, so
+// that no tile is left with too few sums to hide the latency of an addition.
+func (e *Engine) product(s *slot, c []float32, ldc int, a []float32, lda int, b []float32, rows, depth int, add bool) {
+	f := &s.f
+	f.Taps, f.Off, f.Depth, f.LDA, f.LDC, f.B = 1, &s.zero, depth, 4*lda, 4*ldc, &b[0]
+	f.Add = 0
+	if add {
+		f.Add = 1
+	}
+	pieces, size, big := split(rows, e.kern.Rows)
+	e.tiles(f, c, ldc, a, lda, 0, big, size+1)
+	e.tiles(f, c, ldc, a, lda, big*(size+1), pieces-big, size)
+}
+
+// tiles runs n tiles of m rows each, from row r on.
+func (e *Engine) tiles(f *simd.TileF, c []float32, ldc int, a []float32, lda, r, n, m int) {
+	if n == 0 {
+		return
+	}
+	f.Tiles, f.StepA, f.StepC = n, 4*m*lda, 4*m*ldc
+	f.A0, f.C0 = &a[r*lda], &c[r*ldc]
+	if m > 7 {
+		f.A1, f.C1 = &a[(r+7)*lda], &c[(r+7)*ldc]
+	}
+	e.kern.F[m](f)
+}
+
+// fold copies or adds wide columns of the panel-wide rows of edge to c.
+func fold(c []float32, ldc int, edge []float32, rows, wide int, add bool) {
+	for r := range rows {
+		dst, src := c[r*ldc:][:wide], edge[r*cols:][:wide]
+		if !add {
+			copy(dst, src)
+			continue
+		}
+		for j, v := range src {
+			dst[j] += v
+		}
+	}
+}
