@@ -1,0 +1,3 @@
+package main_test
+
+import _ "kith/internal/testflag" // for go test ./... -long

@@ -1,0 +1,3 @@
+package doctor_test
+
+import _ "kith/internal/testflag" // for go test ./... -long
