@@ -29,6 +29,9 @@ type Block struct {
 // Bytes returns the size that was asked for.
 func (b *Block) Bytes() int { return len(b.Data) }
 
+// Reserved tells whether b came from Alloc, and so may be freed.
+func (b *Block) Reserved() bool { return b.class > 0 }
+
 // An Arena hands out blocks. The zero value is ready. It belongs to one goroutine.
 type Arena struct {
 	// Touch, if not nil, is given each fresh range of pages, to write to one byte of each: that

@@ -1,0 +1,95 @@
+package cpu
+
+import (
+	"kith/backends/cpu/internal/product"
+	"kith/tensor"
+)
+
+// products adds the matrix products and convolutions.
+func products(b *Backend) {
+	register(b, noF64[tensor.MatMul], b.matMul)
+	register(b, noF64[tensor.Conv2D], b.conv)
+	register(b, noF64[tensor.Conv2DGradX], b.convGradX)
+	register(b, noF64[tensor.Conv2DGradW], b.convGradW)
+	for i := range b.jobs.load {
+		b.jobs.load[i].init(b)
+	}
+	b.jobs.store.init(b)
+}
+
+func (b *Backend) matMul(o tensor.MatMul, out, in []view) {
+	b.product.Gemm(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), gemmOf(o, in[0].Shape, in[1].Shape))
+}
+
+func gemmOf(o tensor.MatMul, a, b tensor.Shape) product.Gemm {
+	g := product.Gemm{M: a[0], K: a[1], N: b[1], TransA: o.TransA, TransB: o.TransB}
+	if o.TransA {
+		g.M, g.K = a[1], a[0]
+	}
+	if o.TransB {
+		g.N = b[0]
+	}
+	return g
+}
+
+func (b *Backend) conv(o tensor.Conv2D, out, in []view) {
+	b.product.Forward(b.result(out[0]), b.operand(0, in[0]), b.widened(in[1]).f32(), convOf(o, in[0].Shape, in[1].Shape))
+}
+
+func (b *Backend) convGradX(o tensor.Conv2DGradX, out, in []view) {
+	b.product.GradX(b.result(out[0]), b.operand(0, in[0]), b.widened(in[1]).f32(), convOf(o.Conv2D, out[0].Shape, in[1].Shape))
+}
+
+func (b *Backend) convGradW(o tensor.Conv2DGradW, out, in []view) {
+	b.product.GradW(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), convOf(o.Conv2D, in[1].Shape, out[0].Shape))
+}
+
+// convOf is the geometry of a convolution of maps x with filters w.
+func convOf(o tensor.Conv2D, x, w tensor.Shape) product.Conv {
+	return product.Conv{N: x[0], H: x[1], W: x[2], C: x[3], K: w[0], R: w[1], S: w[2], Stride: max(o.Stride, 1), Pad: o.Pad}
+}
+
+// operand is v as a product reads it; BF16 is widened on the way.
+func (b *Backend) operand(i int, v view) product.Operand {
+	if v.DType != tensor.BF16 {
+		return product.Operand{Data: v.f32()}
+	}
+	b.jobs.load[i].v = v
+	return product.Operand{Load: b.jobs.load[i].f}
+}
+
+// result is v as a product writes it; BF16 is rounded tile by tile.
+func (b *Backend) result(v view) product.Output {
+	if v.DType != tensor.BF16 {
+		return product.Output{Data: v.f32()}
+	}
+	b.jobs.store.v = v
+	return product.Output{Done: b.jobs.store.f}
+}
+
+// A loader widens an operand for a product.
+type loader struct {
+	b *Backend
+	v view
+	f func(dst []float32, at int) // load, made once
+}
+
+func (l *loader) init(b *Backend) { l.b, l.f = b, l.load }
+
+func (l *loader) load(dst []float32, at int) { l.b.wide(dst, l.v.u16()[at:][:len(dst)]) }
+
+// A storer rounds the tiles of a product to BF16.
+type storer struct {
+	b *Backend
+	v view
+	f func(t product.Tile)
+}
+
+func (s *storer) init(b *Backend) { s.b, s.f = b, s.store }
+
+func (s *storer) store(t product.Tile) {
+	dst, pitch := s.v.u16(), s.v.Shape[len(s.v.Shape)-1]
+	for r := range t.Rows {
+		s.b.narrow(dst[(t.Row+r)*pitch+t.Col:][:t.Cols], t.Data[r*t.Pitch:][:t.Cols])
+	}
+}

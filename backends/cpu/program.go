@@ -1,0 +1,213 @@
+package cpu
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"kith/tensor"
+)
+
+// chains adds the pointwise ops and column reductions, alone and fused.
+func chains(b *Backend) {
+	b.tiles = tiles(b.k)
+	alone := entry{runs: b.runsAlone, run: b.runAlone}
+	for key := range b.tiles {
+		b.table[key] = alone
+	}
+	b.table[reflect.TypeFor[tensor.Sum]()] = alone
+	b.table[reflect.TypeFor[tensor.Moments]()] = alone
+	register(b, b.runsFused, func(f *tensor.Fused, out, in []view) { b.execute(b.fused[f], out, in) })
+}
+
+// runsAlone tells whether all inputs are of dtypes that tiles have.
+func (b *Backend) runsAlone(op tensor.Op, in []tensor.Spec) bool {
+	c, ok := op.(tensor.Cast)
+	return !slices.ContainsFunc(in, is64) && !(ok && c.To == tensor.F64)
+}
+
+func is64(s tensor.Spec) bool { return s.DType == tensor.F64 }
+
+// A key is what the program of an op that comes alone depends on.
+type key struct {
+	op    tensor.Op
+	dtype [3]tensor.DType
+	size  [3]int
+	keep  int // of the first result
+}
+
+// runAlone runs one op as a program of one part, compiled when it is first seen.
+func (b *Backend) runAlone(op tensor.Op, out, in []view) {
+	k := key{op: op, keep: out[0].n}
+	for i, v := range in {
+		k.dtype[i], k.size[i] = v.DType, v.n
+	}
+	p := b.alone[k]
+	if p == nil {
+		p = b.alonePart(op, out, in)
+		if len(b.alone) >= mostPrograms {
+			clear(b.alone)
+		}
+		b.alone[k] = p
+	}
+	b.execute(p, out, in)
+}
+
+// alonePart compiles one op. runsAlone has said that this works.
+func (b *Backend) alonePart(op tensor.Op, out, in []view) *program {
+	part := tensor.Part{Op: op}
+	var specs []tensor.Spec
+	var leave []int
+	for i, v := range in {
+		part.In = append(part.In, i)
+		specs = append(specs, v.Spec)
+	}
+	for i, v := range out {
+		specs = append(specs, v.Spec)
+		leave = append(leave, len(in)+i)
+	}
+	p := new(program)
+	if !b.compile(p, []tensor.Part{part}, specs, len(in), leave) {
+		panic(fmt.Sprintf("cpu: %T of %v does not compile", op, specs[:len(in)]))
+	}
+	return p
+}
+
+// runsFused tells whether f compiles for inputs of these specs. Run asks just before it runs, and
+// what it asks for is kept; planners ask about many bodies that they then drop.
+func (b *Backend) runsFused(f *tensor.Fused, in []tensor.Spec) bool {
+	if p := b.fused[f]; p != nil && slices.EqualFunc(p.specs[:p.inputs], in, tensor.Spec.Equal) {
+		return true
+	}
+	specs, err := f.Values(in)
+	if err != nil {
+		return false
+	}
+	p := new(program)
+	if !b.compile(p, f.Body, specs, len(in), f.Out) {
+		return false
+	}
+	if len(b.fused) >= mostPrograms {
+		clear(b.fused)
+	}
+	b.fused[f] = p
+	return true
+}
+
+// mostPrograms is the number of compiled bodies that are kept; the step of a ResNet-50 has 700.
+const mostPrograms = 4096
+
+// execute runs a program.
+func (b *Backend) execute(p *program, out, in []view) {
+	p.values = append(p.values[:0], in...)
+	for _, s := range p.specs[p.inputs:] {
+		p.values = append(p.values, view{Spec: s, n: s.Shape.Size()})
+	}
+	for i, v := range p.outs {
+		if v >= p.inputs && p.values[v].p == nil {
+			p.values[v] = out[i]
+		}
+	}
+	for i := range p.chains {
+		b.runChain(p, &p.chains[i], in)
+	}
+	for i, v := range p.outs { // an input that leaves, or a value that leaves twice
+		if p.values[v].p != out[i].p {
+			copy(out[i].bytes(), p.values[v].bytes())
+		}
+	}
+}
+
+// runChain binds a chain to memory, and runs it chunk by chunk on all threads.
+func (b *Backend) runChain(p *program, c *chain, in []view) {
+	for i := range c.slots {
+		s := &c.slots[i]
+		if s.kind != direct && s.kind != spread {
+			continue
+		}
+		v := &p.values[s.value]
+		if v.p == nil || s.value >= p.inputs && c.clashes(i, *v, in) {
+			*v = b.fresh(v.Spec)
+		}
+		b.bind(c, s, *v)
+	}
+	j := &b.jobs.chain
+	*j = chainJob{b: b, c: c, chunk: c.chunk()}
+	chunks := (c.size + j.chunk - 1) / j.chunk
+	for i := range c.cols {
+		c.cols[i].start(b, max(chunks, 1))
+	}
+	b.pool.Run(chunks, j)
+	for i := range c.cols {
+		col, out := &c.cols[i], [3][]float32{}
+		for k := range col.results() {
+			v := &p.values[col.out+k]
+			if v.p == nil {
+				*v = b.fresh(v.Spec)
+			}
+			out[k] = v.f32()
+		}
+		col.finish(b, out)
+	}
+}
+
+// fresh returns memory for a value that does not leave.
+func (b *Backend) fresh(s tensor.Spec) view {
+	return view{s, b.temp.bytes(s.Bytes()), s.Shape.Size()}
+}
+
+// clashes tells whether slot i, written while a tile is computed, lies over an input that is read
+// after that, or at other places of it.
+func (c *chain) clashes(i int, v view, in []view) bool {
+	for k, u := range in {
+		if !overlap(u, v) {
+			continue
+		}
+		if u.p != v.p || u.DType.Size() != v.DType.Size() || u.n != v.n || c.readsAfter(k, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// readsAfter tells whether input k is read by a step behind the one that writes slot i.
+func (c *chain) readsAfter(k, i int) bool {
+	written := false
+	for _, s := range c.steps {
+		if written && slices.ContainsFunc(s.src[:], func(j int) bool {
+			return c.slots[j].value == k && (c.slots[j].kind == direct || c.slots[j].kind == spread)
+		}) {
+			return true
+		}
+		written = written || s.column == 0 && s.dst == i
+	}
+	return false
+}
+
+func overlap(a, b view) bool {
+	x, y := uintptr(a.p), uintptr(b.p)
+	return a.p != nil && b.p != nil && x < y+uintptr(b.n*b.DType.Size()) && y < x+uintptr(a.n*a.DType.Size())
+}
+
+// chunk returns the elements of a chunk, whole tiles and, where there are columns, whole rows.
+func (c *chain) chunk() int {
+	if len(c.cols) > 0 && c.cols[0].kind != total {
+		return max(1, chunkRows(c.cols[0].c)*c.cols[0].c)
+	}
+	return max(1, chunkLen/c.tile*c.tile)
+}
+
+// A chainJob is a loop over the chunks of a chain.
+type chainJob struct {
+	b     *Backend
+	c     *chain
+	chunk int
+}
+
+// Chunk computes chunk i.
+func (j *chainJob) Chunk(i int) {
+	l := j.b.lane()
+	defer l.done()
+	start := i * j.chunk
+	j.c.span(l, start, min(j.chunk, j.c.size-start), i)
+}
