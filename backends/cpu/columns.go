@@ -26,7 +26,7 @@ const (
 
 const (
 	totalLen   = 4096 // elements of a chunk of a total
-	mostRows   = 1024 // of a chunk of columns: above, float32 sums lose digits
+	mostRows   = 512  // of a chunk of columns: above, float32 sums lose digits
 	fewestRows = 16   // of a chunk: partial sums are a sixteenth of the tensor at most
 )
 

@@ -184,7 +184,7 @@ func checkCase(t *testing.T, root *tensor.Scope, b *Backend, op tensor.Op, in []
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := near(tensor.Array{Spec: w.Spec, Data: data}, w, 3e-6); err != nil {
+		if err := near(tensor.Array{Spec: w.Spec, Data: data}, w, 5e-6); err != nil {
 			t.Errorf("%s: output %d: %v", name, i, err)
 		}
 	}

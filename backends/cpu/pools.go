@@ -82,7 +82,7 @@ func maxPoolGradRows(j *rowJob, from, to int) {
 	}
 }
 
-// avgPool adds the places of each map, at most 1,024 in float32, then float64.
+// avgPool adds the places of each map, at most 512 in float32, then float64.
 func (b *Backend) avgPool(out, in []view) {
 	b.job(out, in)
 	places := in[0].Shape[1] * in[0].Shape[2]
@@ -104,7 +104,7 @@ func average(b *Backend, y, x, part []float32) {
 	places := len(x) / max(len(y), 1)
 	clear(y)
 	for len(x) > 0 {
-		n := min(len(x), mostRows/4*len(y))
+		n := min(len(x), mostRows*len(y))
 		clear(part)
 		b.k.AddRows(part, x[:n])
 		b.k.Add(y, y, part)
