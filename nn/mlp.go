@@ -1,0 +1,37 @@
+package nn
+
+// An MLP is a head: Linear layers of the given widths. Each but the last is followed by BatchNorm
+// and ReLU; the last by BatchNorm if NormLast.
+type MLP struct {
+	In       int
+	Widths   []int
+	NormLast bool
+	Bias     bool // also in front of BatchNorm, where it does nothing but exists in other codes
+	Init     Initializer
+}
+
+// NewMLP makes the layers.
+func NewMLP(m MLP) Sequential {
+	var layers Sequential
+	in := m.In
+	for i, out := range m.Widths {
+		last := i == len(m.Widths)-1
+		norm := !last || m.NormLast
+		l := NewLinear(in, out, m.Bias || !norm)
+		if m.Init != nil {
+			l.Weight.Init = m.Init
+			if l.Bias != nil {
+				l.Bias.Init = Constant(0)
+			}
+		}
+		layers = append(layers, l)
+		if norm {
+			layers = append(layers, NewBatchNorm(out))
+		}
+		if !last {
+			layers = append(layers, ReLU{})
+		}
+		in = out
+	}
+	return layers
+}
