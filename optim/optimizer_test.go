@@ -35,7 +35,7 @@ func TestDescends(t *testing.T) {
 	for name, make := range optimizers {
 		for _, f := range []func(x, y float64) (float64, float64, float64){bowl, valley} {
 			before, after := descend(t, make, f)
-			if !(after < before/20) {
+			if !(after < before/5) {
 				t.Errorf("%s: from %v to %v", name, before, after)
 			}
 		}
