@@ -207,8 +207,8 @@ func outputs(size, window, stride, lo, hi int, ceil bool) int {
 }
 
 type pool struct {
-	size, stride, pad, dilation []int
-	ceil                        bool
+	size, stride, pad, hi, dilation []int // pad before, hi behind
+	ceil                            bool
 }
 
 func poolOf(c *call) pool {
@@ -220,6 +220,7 @@ func poolOf(c *call) pool {
 	if p.pad == nil {
 		p.pad = []int{0, 0}
 	}
+	p.hi = p.pad
 	return p
 }
 
@@ -243,9 +244,10 @@ func (b board) maxPool(x *tensor.Tensor, p pool, native *bool) (y, index *tensor
 	square := true
 	for a := range 2 {
 		window := (p.size[a]-1)*p.dilation[a] + 1
-		out[a] = outputs(x.Shape[1+a], window, p.stride[a], p.pad[a], p.pad[a], p.ceil)
+		out[a] = outputs(x.Shape[1+a], window, p.stride[a], p.pad[a], p.hi[a], p.ceil)
 		square = square && p.dilation[a] == 1 && p.size[a] == p.size[0] && p.stride[a] == p.stride[0] &&
-			p.pad[a] == p.pad[0] && out[a] == outputs(x.Shape[1+a], window, p.stride[a], p.pad[a], p.pad[a], false)
+			p.pad[a] == p.pad[0] && p.hi[a] == p.pad[0] && 2*p.pad[0] <= p.size[0] &&
+			out[a] == outputs(x.Shape[1+a], window, p.stride[a], p.pad[a], p.hi[a], false)
 	}
 	if native != nil {
 		*native = square
@@ -317,11 +319,11 @@ func avgPool2d(c *call) []*tensor.Tensor {
 func (b board) avgPool(x *tensor.Tensor, p pool, include bool, divisor float64) *tensor.Tensor {
 	for a := range 2 {
 		size := x.Shape[1+a]
-		n := outputs(size, p.size[a], p.stride[a], p.pad[a], p.pad[a], p.ceil)
+		n := outputs(size, p.size[a], p.stride[a], p.pad[a], p.hi[a], p.ceil)
 		m := make([]float64, n*size)
 		for o := range n {
 			from := o*p.stride[a] - p.pad[a]
-			to := min(from+p.size[a], size+p.pad[a])
+			to := min(from+p.size[a], size+p.hi[a])
 			count := float64(to - from)
 			if !include {
 				count = float64(min(to, size) - max(from, 0))

@@ -1,3 +1,3 @@
-package truth_test
+package truth
 
 import _ "kith/internal/testflag" // for go test ./... -long
