@@ -47,7 +47,9 @@ type Kernels struct {
 }
 
 // KernelsOf returns the kernels of a level.
-func KernelsOf(l Level) *Kernels { return goKernels() }
+func KernelsOf(l Level) *Kernels { return kernels[l] }
+
+var kernels = [3]*Kernels{Generic: goKernels(), AVX2: kernelsAVX2(), AVX512: kernelsAVX512()}
 
 // goKernels is the kernels as plain Go, which every platform has.
 func goKernels() *Kernels {

@@ -1,0 +1,18 @@
+// Command loops writes the kernels that are not products: those of the table in simd/kernels.go.
+package main
+
+import "kith/backends/cpu/internal/simd/asmgen/emit"
+
+func main() {
+	tailMasks()
+	for _, m := range []*machine{avx2, avx512} {
+		arith(m)
+		exp(m)
+		convert(m)
+		masks(m)
+		columns(m)
+		lanes(m)
+		pool(m)
+	}
+	emit.Write("loops")
+}
