@@ -1,0 +1,50 @@
+package data
+
+import "runtime/debug"
+
+// Options say how sources are read and images decoded. The zero value is the default.
+type Options struct {
+	IgnoreEXIF  bool   // exif=ignore: leave pictures as stored (as torchvision's folders do)
+	TIFF        bool   // formats=+tiff
+	Tolerant    bool   // tolerant=on: accept a JPEG without its end marker
+	MaxBytes    int64  // of one encoded image; 0: 64 MB
+	MaxPixels   int64  // of one image; 0: 89,478,485, where Pillow warns of a bomb
+	RAM         int64  // data_ram: encoded bytes of a compressed archive kept in memory; 0: default
+	FollowLinks bool   // follow_links=on: walk into symbolic links to folders
+	Labels      string // "" or "auto", "none", "coarse" (CIFAR-100)
+	Cache       string // folder for unpacked archives; "": kith's folder in the user's cache
+	Seed        uint64 // of the 10 % hold-out
+}
+
+const (
+	defaultMaxBytes  = 64 << 20
+	defaultMaxPixels = 89_478_485
+	defaultRAM       = 4 << 30
+)
+
+func (o Options) maxBytes() int64 {
+	if o.MaxBytes > 0 {
+		return o.MaxBytes
+	}
+	return defaultMaxBytes
+}
+
+func (o Options) maxPixels() int64 {
+	if o.MaxPixels > 0 {
+		return o.MaxPixels
+	}
+	return defaultMaxPixels
+}
+
+// ram is how many bytes of a compressed archive stay in memory: a quarter of the machine's, at
+// most 8 GiB, and never more than half of a memory limit that was set for the process.
+func (o Options) ram() int64 {
+	if o.RAM > 0 {
+		return o.RAM
+	}
+	n := min(machineRAM()/4, 8<<30)
+	if n <= 0 {
+		n = defaultRAM
+	}
+	return min(n, debug.SetMemoryLimit(-1)/2)
+}
