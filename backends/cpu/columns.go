@@ -33,11 +33,15 @@ const (
 // chunkRows returns the rows in a chunk of columns of length c.
 func chunkRows(c int) int { return min(max(chunkLen/c, fewestRows), mostRows) }
 
-// start gets memory for the partial sums of n chunks and clears it.
-func (c *column) start(b *Backend, chunks int) {
+// start gets memory for the partial sums of a value of size elements in so many chunks, and clears
+// it.
+func (c *column) start(b *Backend, chunks, size int) {
 	c.block = c.c
 	if c.kind == moments {
 		c.block = 4 * c.c
+	}
+	if c.kind == total {
+		chunks = (size + totalLen - 1) / totalLen
 	}
 	c.part = b.temp.floats(chunks * c.block)
 	clear(c.part)

@@ -15,6 +15,7 @@ type program struct {
 	inputs int
 	outs   []int // values that leave
 	chains []chain
+	made   []int  // the chain that makes each value; of an input the last that reads it
 	values []view // where the values in memory are, bound for each run
 }
 
@@ -38,7 +39,7 @@ const (
 // compile makes the program of parts; specs are those of all values. It reports false if some
 // part has no tile kernel or the parts do not fit one after another.
 func (b *Backend) compile(p *program, parts []tensor.Part, specs []tensor.Spec, inputs int, outs []int) bool {
-	*p = program{specs: specs, inputs: inputs, outs: outs, chains: p.chains[:0], values: p.values[:0]}
+	*p = program{specs: specs, inputs: inputs, outs: outs, made: make([]int, len(specs))}
 	c := compiler{b: b, p: p, parts: parts, memory: make([]bool, len(specs))}
 	if len(specs) > maxSlots-2*len(parts) || !c.supported() || !c.arrange() {
 		return false
@@ -158,7 +159,12 @@ func (c *compiler) emit(parts []int, size int) bool {
 	}
 	for _, i := range parts {
 		for _, v := range e.reads(i) {
-			e.uses[v]++
+			if e.uses[v]++; v < c.p.inputs {
+				c.p.made[v] = len(c.p.chains)
+			}
+		}
+		for v := c.first[i]; v < len(c.p.specs) && c.maker(v) == i; v++ {
+			c.p.made[v] = len(c.p.chains)
 		}
 	}
 	e.out.size = size
@@ -263,7 +269,7 @@ func (e *emitter) read(v int) int {
 	spec := e.p.specs[v]
 	switch {
 	case e.size(v) < e.out.size:
-		e.slot[v] = e.add(slot{kind: spread, value: v, width: tileWidth(spec.DType), reg: e.register()})
+		e.slot[v] = e.add(slot{kind: spread, value: v, width: tileWidth(spec.DType), reg: e.own()})
 	case spec.DType == tensor.BF16:
 		raw := e.add(slot{kind: direct, value: v, width: 2})
 		e.slot[v] = e.add(slot{kind: held, reg: e.register()})
@@ -318,6 +324,11 @@ func (e *emitter) register() int {
 		e.free = e.free[:n-1]
 		return r
 	}
+	return e.own()
+}
+
+// own returns a register that no step before has used.
+func (e *emitter) own() int {
 	e.out.regs++
 	return e.out.regs - 1
 }

@@ -104,7 +104,7 @@ func (b *Backend) execute(p *program, out, in []view) {
 		p.values = append(p.values, view{Spec: s, n: s.Shape.Size()})
 	}
 	for i, v := range p.outs {
-		if v >= p.inputs && p.values[v].p == nil {
+		if v >= p.inputs && p.values[v].p == nil && !p.neededBehind(v, out[i], in) {
 			p.values[v] = out[i]
 		}
 	}
@@ -116,6 +116,16 @@ func (b *Backend) execute(p *program, out, in []view) {
 			copy(out[i].bytes(), p.values[v].bytes())
 		}
 	}
+}
+
+// neededBehind tells whether the place of value v holds an input that a later chain reads.
+func (p *program) neededBehind(v int, place view, in []view) bool {
+	for k, u := range in {
+		if p.made[k] > p.made[v] && overlap(u, place) {
+			return true
+		}
+	}
+	return false
 }
 
 // runChain binds a chain to memory, and runs it chunk by chunk on all threads.
@@ -135,7 +145,7 @@ func (b *Backend) runChain(p *program, c *chain, in []view) {
 	*j = chainJob{b: b, c: c, chunk: c.chunk()}
 	chunks := (c.size + j.chunk - 1) / j.chunk
 	for i := range c.cols {
-		c.cols[i].start(b, max(chunks, 1))
+		c.cols[i].start(b, chunks, c.size)
 	}
 	b.pool.Run(chunks, j)
 	for i := range c.cols {
