@@ -12,24 +12,6 @@ import (
 	"kith/cmd/pretrain/internal/settings"
 )
 
-// TestRecipes: every recipe that ships is complete and says what it reproduces and what to expect.
-func TestRecipes(t *testing.T) {
-	for _, name := range settings.RecipeNames(recipeFiles()) {
-		a := settings.Assignment{Key: "recipe", Texts: []string{name}}
-		if _, _, err := settings.Load(settings.Input{Recipes: recipeFiles(), Line: []settings.Assignment{a}}); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		var b bytes.Buffer
-		if err := showRecipe(&b, recipeFiles(), name); err != nil {
-			t.Fatal(err)
-		}
-		comment, _, _ := strings.Cut(b.String(), "\nmethod:")
-		if !strings.HasPrefix(comment, "# ") || !strings.Contains(strings.ToLower(comment), "expected") && !strings.Contains(comment, "Published") {
-			t.Errorf("%s: no comment on what to expect:\n%s", name, comment)
-		}
-	}
-}
-
 // TestHelpFits: the help is one screen of 80 columns and 40 lines.
 func TestHelpFits(t *testing.T) {
 	var out bytes.Buffer

@@ -87,12 +87,19 @@ type Train struct {
 
 // Loss holds the switches of the loss.
 type Loss struct {
-	Positive  string `key:"positive" group:"method" default:"nn" oneof:"nn|view" help:"what takes the place of the first view: its nearest neighbor, or the view itself"`
-	Predictor bool   `key:"predictor" group:"method" default:"on" help:"send the second view through the predictor"`
+	Positive  string  `key:"positive" group:"method" default:"nn" oneof:"nn|view|mean|soft|oracle" help:"what takes the place of a view: its nearest neighbor, the view itself, a mean of the top_k nearest, that mean weighted by softmax, or (for study) the nearest of the same label"`
+	SoftTau   float64 `key:"soft_tau" group:"method" default:"0.1" min:"0.001" help:"temperature of loss.positive=soft"`
+	Form      string  `key:"form" group:"method" default:"infonce" oneof:"infonce|ntxent" help:"infonce is the paper's; ntxent is lightly's with 2n-1 columns"`
+	Negatives string  `key:"negatives" group:"method" default:"swapped" oneof:"swapped|kept" help:"swapped compares neighbors with every prediction; kept swaps the positive alone"`
+	Columns   bool    `key:"columns" group:"method" default:"off" help:"add the loss over columns, as keras-io does"`
+	Symmetric bool    `key:"symmetric" group:"method" default:"on" help:"let each view be the query in turn"`
+	Predictor bool    `key:"predictor" group:"method" default:"on" help:"send the second view through the predictor"`
+	Group     int     `key:"group" group:"method" default:"0" min:"0" help:"negatives from groups of so many images; 0 takes the whole batch"`
 }
 
 // Support holds the switches of the support set.
 type Support struct {
+	Init string `key:"init" group:"method" default:"random" oneof:"random|empty" help:"start with random rows, or with none"`
 	Push string `key:"push" group:"method" default:"view1" oneof:"view1|view2|both" help:"embeddings that enter the support set"`
 }
 
@@ -107,9 +114,10 @@ type Head struct {
 
 // LARS holds the switches of the optimizer of that name.
 type LARS struct {
-	Variant string  `key:"variant" group:"optimizer" default:"classic" oneof:"classic|popular|byol|you|bolts|solo" help:"published form of LARS"`
+	Variant string  `key:"variant" group:"optimizer" default:"classic" oneof:"classic|popular|byol|you|bolts|solo|larc" help:"published form of LARS"`
 	Eta     float64 `key:"eta" group:"optimizer" default:"0.001" min:"0" help:"trust coefficient"`
 	Clip    bool    `key:"clip" group:"optimizer" default:"off" help:"bound the trust ratio by the rate"`
+	Zero    string  `key:"zero_norm" group:"optimizer" default:"eta" oneof:"eta|one|skip" help:"trust ratio of a tensor whose norm is 0: eta, 1 as the references take it, or no step"`
 }
 
 // Aug holds the augmentation: a preset, and what is to differ from it.
@@ -122,5 +130,5 @@ type Aug struct {
 	Solarize1 Override `key:"solarize1" group:"views" default:"preset" max:"1" help:"probability of solarizing, first view"`
 	Solarize2 Override `key:"solarize2" group:"views" default:"preset" max:"1" help:"probability of solarizing, second view"`
 	Filter    string   `key:"filter" group:"views" default:"preset" oneof:"preset|bicubic|bilinear" help:"how crops are resized"`
-	Normalize string   `key:"normalize" group:"views" default:"preset" oneof:"preset|imagenet|cifar10|cifar100|none" help:"mean and deviation taken from pixels"`
+	Normalize string   `key:"normalize" group:"views" default:"preset" oneof:"preset|imagenet|cifar10|cifar10-jpeg|cifar100|none" help:"mean and deviation taken from pixels"`
 }
