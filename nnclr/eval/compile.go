@@ -1,0 +1,8 @@
+package eval
+
+import "kith/tensor"
+
+// Compile is a step ready to be run again and again: planned, or with eager op by op.
+func Compile(root *tensor.Scope, step func(*tensor.Scope), eager bool) (run func()) {
+	return func() { root.Run(step) }
+}
