@@ -9,8 +9,12 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
 	"kith/cmd/pretrain/internal/settings"
+	"kith/internal/checkpoint"
+	"kith/internal/rundir"
+	"kith/nnclr/data"
 )
 
 // Exit codes. Scripts and schedulers rely on them: 75 asks for the run to be resumed.
@@ -40,33 +44,99 @@ func (f *failure) Unwrap() error { return f.err }
 
 // usage is a command line that cannot be: nothing was started.
 func usage(hint, format string, args ...any) error {
-	f := &failure{code: exitUsage, msg: fmt.Sprintf(format, args...)}
-	if hint != "" {
-		f.hints = []string{hint}
-	}
-	return f
+	return &failure{code: exitUsage, msg: fmt.Sprintf(format, args...), hints: some(hint)}
 }
 
 // A rule turns one kind of error into a failure; nil where it does not apply.
 type rule func(err error) *failure
 
 // rules, the first that applies counts.
-var rules = []rule{
-	func(err error) *failure {
-		f, _ := errors.AsType[*failure](err)
-		return f
-	},
-	func(err error) *failure {
-		e, ok := errors.AsType[*settings.Error](err)
-		if !ok {
-			return nil
-		}
-		f := &failure{code: exitUsage, msg: e.Msg, source: e.Source}
-		if e.Hint != "" {
-			f.hints = []string{e.Hint}
-		}
-		return f
-	},
+var rules = []rule{ownFailure, badSetting, lockedRun, badCheckpoint, badData, badFile}
+
+func ownFailure(err error) *failure {
+	f, _ := errors.AsType[*failure](err)
+	return f
+}
+
+func badSetting(err error) *failure {
+	e, ok := errors.AsType[*settings.Error](err)
+	if !ok {
+		return nil
+	}
+	return &failure{code: exitUsage, msg: e.Msg, source: e.Source, hints: some(e.Hint)}
+}
+
+func lockedRun(err error) *failure {
+	e, ok := errors.AsType[*rundir.LockedError](err)
+	if !ok {
+		return nil
+	}
+	return &failure{code: exitLocked, msg: e.Error(), hints: some("--name NAME  starts another run; the lock frees itself when that process ends")}
+}
+
+func badCheckpoint(err error) *failure {
+	e, ok := errors.AsType[*checkpoint.Error](err)
+	if !ok {
+		return nil
+	}
+	return &failure{code: exitOutput, msg: e.Error(), hints: some(diskHint(err))}
+}
+
+func badData(err error) *failure {
+	e, ok := errors.AsType[*data.Error](err)
+	if !ok {
+		return nil
+	}
+	return &failure{code: exitData, msg: e.Error(), hints: some(dataHint(e.Error()))}
+}
+
+// badFile is a file or folder of the run that cannot be read or written.
+func badFile(err error) *failure {
+	path, reason := "", ""
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		path, reason = e.Path, e.Err.Error()
+	} else if e, ok := errors.AsType[*os.LinkError](err); ok {
+		path, reason = e.New, e.Err.Error()
+	} else {
+		return nil
+	}
+	return &failure{code: exitOutput, msg: path + ": " + reason, hints: some(diskHint(err))}
+}
+
+// diskHint is what to do about an error of the file system.
+func diskHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return "free some space and give the same command again: it goes on from the last checkpoint; --keep 1 keeps fewer"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return "--out DIR  writes elsewhere"
+	}
+	return ""
+}
+
+// dataHint is what to do about images that cannot be used, by what the message says.
+func dataHint(msg string) string {
+	switch {
+	case strings.Contains(msg, ".heic"):
+		return "HEIC is not supported; convert with  heif-convert  or  magick mogrify -format jpg"
+	case strings.Contains(msg, "usable images"):
+		return "a smaller --batch, or more images"
+	case strings.Contains(msg, "max_bad"):
+		return "--max-bad 10%  trains on the others"
+	case strings.Contains(msg, "permission denied"):
+		return "chmod -R u+rX  lets you read it"
+	case strings.Contains(msg, "no images"):
+		return "pretrain takes JPEG, PNG, GIF, WebP, BMP and PPM, in folders or archives"
+	}
+	return ""
+}
+
+// some is hint as a list, empty for "".
+func some(hint string) []string {
+	if hint == "" {
+		return nil
+	}
+	return []string{hint}
 }
 
 // explain finds the words for an error. What no rule knows is a bug of ours, and says so.
