@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"kith/internal/testflag"
 )
 
 var (
@@ -51,8 +53,11 @@ func TestKillHelper(t *testing.T) {
 // A process that is killed at any moment, again and again, never loses a step that it has reported.
 // A kill cannot lose what the kernel holds, so a missing sync goes unseen here: TestCrash sees it.
 func TestKill(t *testing.T) {
+	if testflag.Long() {
+		*kills = max(*kills, 150)
+	}
 	dir := filepath.Join(t.TempDir(), "checkpoints")
-	rnd := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	rnd := rand.New(rand.NewPCG(testflag.Seed(t), 0))
 	acknowledged, torn := 0, 0
 	for i := range *kills {
 		acknowledged = max(acknowledged, killOnce(t, dir, time.Duration(rnd.IntN(40))*time.Millisecond))
