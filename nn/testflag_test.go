@@ -1,0 +1,3 @@
+package nn
+
+import _ "kith/internal/testflag" // for go test ./... -long

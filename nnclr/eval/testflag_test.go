@@ -1,0 +1,3 @@
+package eval
+
+import _ "kith/internal/testflag" // for go test ./... -long

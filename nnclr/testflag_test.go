@@ -1,0 +1,3 @@
+package nnclr
+
+import _ "kith/internal/testflag" // for go test ./... -long

@@ -1,0 +1,263 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"image"
+	"image/color"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"kith/backends/cpu"
+	"kith/internal/checkpoint"
+	"kith/nn"
+	"kith/nnclr"
+	"kith/nnclr/data"
+	"kith/nnclr/eval"
+	"kith/optim"
+	"kith/tensor"
+	"kith/tensor/rng"
+)
+
+// blobs is a data set of two kinds of pictures: warm stripes and cold ones, in noise.
+type blobs struct{ n int }
+
+func (b blobs) Len() int          { return b.n }
+func (b blobs) Classes() []string { return []string{"warm", "cold"} }
+
+func (b blobs) At(i int) (image.Image, int, error) {
+	label := i % 2
+	img := image.NewRGBA(image.Rect(0, 0, 16, 16))
+	s := rng.New(9).At(uint64(i)).Stream()
+	for y := range 16 {
+		for x := range 16 {
+			c := color.RGBA{uint8(80 + s.IntN(60)), uint8(60 + s.IntN(80)), uint8(80 + s.IntN(60)), 255}
+			if label == 0 && x%4 < 2 {
+				c.R += 90
+			} else if label == 1 && y%4 < 2 {
+				c.B += 90
+			}
+			img.Set(x, y, c)
+		}
+	}
+	return img, label, nil
+}
+
+// newJob is a small run on blobs; each call has tensors of its own.
+func newJob(t testing.TB, dir string, change func(*Job)) *Job {
+	t.Helper()
+	b, err := cpu.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := tensor.Open(b)
+	t.Cleanup(func() { root.Close() })
+	encoder, err := nn.NewResNet("resnet-tiny", nn.Cifar, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	method, err := nnclr.NewNNCLR(nnclr.Config{
+		Features: encoder.Features, Projector: []int{32, 64}, Predictor: []int{32, 64}, Temperature: .1,
+		Search: nnclr.Search{Size: 100}, // which 16 does not divide: the queue wraps in mid-batch
+	}, encoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nn.Init(method, root, rng.New(1).Fold("init"))
+	views, err := data.Preset("demo", 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := blobs{96}
+	start := time.Now()
+	plan := optim.Plan{Rate: .05, WarmUp: 5, Steps: 24}
+	rate, err := plan.Schedule("cosine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &Job{
+		Root: root, Method: method, Encoder: encoder,
+		Optimizer: optim.SGD{Decay: 5e-4, Momentum: .9, Decayed: optim.All}.New(root, method),
+		Loader:    &data.Loader{Data: images, Views: views, Size: 16, Key: rng.New(1)},
+		Rate:      func(step int, _ float64) float64 { return rate(step) },
+		Steps:     24, LogEvery: 8,
+		Score: &Score{
+			Bank: images, Queries: blobs{40}, View: data.EvalView(images, 16, data.Bicubic, data.ImageNet),
+			Batch: 32, KNN: eval.KNN{K: 5, T: .07}, Few: 10, Key: rng.New(1),
+		},
+		Look:        &Look{Data: images, View: data.EvalView(images, 16, data.Bicubic, data.ImageNet), Queries: []int{3, 8, 20}, Nearest: 2},
+		Checkpoints: Checkpoints{Dir: filepath.Join(dir, "checkpoints"), ConfigDigest: "c", DataDigest: "d"},
+		Captures:    filepath.Join(dir, "nan"),
+		Clock:       func() time.Duration { return time.Since(start) },
+	}
+	if change != nil {
+		change(j)
+	}
+	return j
+}
+
+// stateFiles are the state files of the newest checkpoint, without the wall clock.
+func stateFiles(t *testing.T, dir string, step int) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range []string{modelFile, optimizerFile, supportFile, stateFile} {
+		b, err := os.ReadFile(filepath.Join(dir, "checkpoints", checkpoint.Name(step), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == stateFile {
+			s, err := decodeState(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Wall = Wall{}
+			b = s.encode()
+		}
+		files[name] = string(b)
+	}
+	return files
+}
+
+func TestRun(t *testing.T) {
+	dir := t.TempDir()
+	kinds := map[string]int{}
+	j := newJob(t, dir, func(j *Job) { j.Events = func(e Event) { kinds[e.Kind+e.Name]++ } })
+	s, err := Run(context.Background(), j, New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Steps != 24 || !(s.LossLast < s.LossFirst) || !(s.KNN > .9) || s.ViewsPerSecond <= 0 {
+		t.Errorf("summary %+v", s)
+	}
+	if kinds["train"] != 3 || kinds["evalknn"] != 1 || kinds["evalfloors"] != 1 || kinds["neighbors"] != 7 || kinds["eventcheckpoint"] != 1 {
+		t.Errorf("events %v", kinds)
+	}
+	if n := j.Root.Fallbacks(); len(n) > 0 {
+		t.Errorf("ran by definition: %v", n)
+	}
+}
+
+// Stopped after any step and gone on with, the run ends in the same bytes: in mid-epoch, at the end
+// of an epoch, at that of warm-up, and where the queue wraps.
+func TestResume(t *testing.T) {
+	whole := t.TempDir()
+	if _, err := Run(context.Background(), newJob(t, whole, nil), New()); err != nil {
+		t.Fatal(err)
+	}
+	want := stateFiles(t, whole, 24)
+	for _, stop := range []int{3, 5, 6, 7, 17} {
+		dir := t.TempDir()
+		j := newJob(t, dir, nil)
+		ctx, cancel := context.WithCancel(context.Background())
+		rate := j.Rate
+		j.Rate = func(step int, share float64) float64 {
+			if step == stop-1 {
+				cancel()
+			}
+			return rate(step, share)
+		}
+		if _, err := Run(ctx, j, New()); !errors.Is(err, ErrStopped) {
+			t.Fatalf("stopped run: %v", err)
+		}
+		j = newJob(t, dir, nil)
+		state, err := Load(j, func(s string) { t.Error(s) })
+		if err != nil || state.Step != stop {
+			t.Fatalf("loaded step %d, want %d: %v", state.Step, stop, err)
+		}
+		if _, err := Run(context.Background(), j, state); err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range stateFiles(t, dir, 24) {
+			if b != want[name] {
+				t.Errorf("stopped at %d: %s differs", stop, name)
+			}
+		}
+	}
+}
+
+// Three steps in a row that are not finite end the run; each is captured and changes nothing.
+func TestDiverged(t *testing.T) {
+	dir := t.TempDir()
+	skipped := 0
+	j := newJob(t, dir, func(j *Job) {
+		j.Score, j.Look = nil, nil
+		rate := j.Rate
+		j.Rate = func(step int, share float64) float64 {
+			if step == 4 {
+				return math.Inf(1)
+			}
+			return rate(step, share)
+		}
+		j.Events = func(e Event) {
+			if e.Name == "skipped" {
+				skipped++
+			}
+		}
+	})
+	_, err := Run(context.Background(), j, New())
+	var d *DivergedError
+	if !errors.As(err, &d) || skipped != 3 {
+		t.Fatalf("%d steps skipped: %v", skipped, err)
+	}
+	if _, err := os.Stat(filepath.Join(j.Captures, checkpoint.Name(d.Step), modelFile)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A checkpoint of other settings is refused and stays.
+func TestLoadOtherSettings(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Run(context.Background(), newJob(t, dir, func(j *Job) { j.Steps, j.Score, j.Look = 2, nil, nil }), New()); err != nil {
+		t.Fatal(err)
+	}
+	j := newJob(t, dir, func(j *Job) { j.Checkpoints.ConfigDigest = "other" })
+	if _, err := Load(j, nil); !errors.Is(err, ErrOtherSettings) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "checkpoints", checkpoint.Name(2))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDue(t *testing.T) {
+	for _, c := range []struct {
+		every Every
+		want  []int // steps of 10 at which it is due, at 1 s and a tenth of the run each
+	}{
+		{Every{Steps: 3}, []int{3, 6, 9}},
+		{Every{Time: 4 * time.Second}, []int{4, 8}},
+		{Every{Share: .25}, []int{3, 5, 8, 10}},
+		{Every{}, nil},
+	} {
+		d := newDue(c.every, progress{})
+		var got []int
+		for step := 1; step <= 10; step++ {
+			if d.is(progress{step: step, time: time.Duration(step) * time.Second, share: float64(step) / 10}) {
+				got = append(got, step)
+			}
+		}
+		if len(got) != len(c.want) || len(got) > 0 && got[len(got)-1] != c.want[len(c.want)-1] {
+			t.Errorf("%+v: due at %v, want %v", c.every, got, c.want)
+		}
+	}
+}
+
+// The alarm rings at the second bad check after step 20, once.
+func TestAlarm(t *testing.T) {
+	var a alarm
+	for i, c := range []struct {
+		step      int
+		std, rank float64
+		want      bool
+	}{
+		{10, .1, 1, false}, {20, .1, 1, false}, {30, .1, 9, false}, {40, .9, 9, false},
+		{50, .9, 2, false}, {60, .3, 9, true}, {70, .3, 9, false}, {80, 1, 9, false}, {90, 1, 1, false}, {100, 1, 1, true},
+	} {
+		if got := a.raised(c.step, c.std, c.rank); got != c.want {
+			t.Errorf("check %d: raised %v, want %v", i, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,3 @@
+package train
+
+import _ "kith/internal/testflag" // for go test ./... -long

@@ -1,0 +1,3 @@
+package optim
+
+import _ "kith/internal/testflag" // for go test ./... -long
