@@ -114,7 +114,11 @@ func (l *lane) done() { l.busy.drop() }
 // partial sums of chunk.
 func (c *chain) span(l *lane, start, n, chunk int) {
 	for end := start + n; start < end; start += c.tile {
-		c.run(l, start, min(c.tile, end-start), chunk, nil)
+		n := min(c.tile, end-start)
+		c.run(l, start, n, chunk, nil)
+		for i := range c.cols {
+			c.cols[i].ripe(chunk, start+n)
+		}
 	}
 }
 

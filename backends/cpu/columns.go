@@ -1,90 +1,145 @@
 package cpu
 
 import (
+	"math"
+
 	"kith/backends/cpu/internal/simd"
 )
 
-// A column is a reduction of a value over its rows, in two stages: float32 partial sums of each
-// chunk, row after row; then float64 in the order of chunks. So a sum depends on how the rows are
-// cut, which depends on shapes alone, and not on threads, tiles or vector width.
+// A column is a reduction of a value over its rows, in three stages: float32 sums of a few dozen
+// rows, row after row; float64 sums of those over a chunk; and these, in the order of chunks. So a
+// sum depends on how the rows are cut, which depends on shapes alone, and not on threads or vector
+// width.
+//
+// Moments are sums of d and d² about the chunk's first row. Where that lies far from the mean (a
+// pixel at the edge of a map does), float32 sums over a whole chunk would lose five digits of the
+// variance: 7e-5 was seen, 4e-8 with the float64 stage.
 type column struct {
-	k     *simd.Kernels
-	kind  columnKind
-	c     int       // columns; of a total 16 lanes
-	out   int       // number of the value that the first result is
-	part  []float32 // partial sums of all chunks, bound for each run
-	block int       // floats of a chunk
+	k      *simd.Kernels
+	kind   columnKind
+	c      int // columns; of a total 16 lanes
+	out    int // number of the value that the first result is
+	chunks []partial
 }
 
 type columnKind uint8
 
 const (
-	sum     columnKind = iota // [c]: sums
-	moments                   // [c]: sums, squares, pivots, rows counted; about the chunk's first row
-	total                     // [16]: sums of 4,096 elements by lane
+	sum     columnKind = iota // of each column
+	moments                   // mean, variance and rest of each column
+	total                     // of everything: 16 lanes, 4,096 elements a chunk
 )
 
 const (
 	totalLen   = 4096 // elements of a chunk of a total
-	mostRows   = 512  // of a chunk of columns: above, float32 sums lose digits
-	fewestRows = 16   // of a chunk: partial sums are a sixteenth of the tensor at most
+	mostRows   = 1024 // of a chunk of columns
+	fewestRows = 16   // of a chunk: partial sums are a small part of the tensor
+	drainRows  = 32   // after so many rows float32 sums go to float64
 )
 
 // chunkRows returns the rows in a chunk of columns of length c.
 func chunkRows(c int) int { return min(max(chunkLen/c, fewestRows), mostRows) }
 
-// start gets memory for the partial sums of a value of size elements in so many chunks, and clears
-// it.
+// A partial is the sums of one chunk.
+type partial struct {
+	sums, squares, pivots []float32
+	sums64, squares64     []float64
+	rows                  int // seen so far, by whoever has column 0
+	fresh                 int // of these, not drained yet
+}
+
+// start makes the partial sums of a value of size elements in so many chunks.
 func (c *column) start(b *Backend, chunks, size int) {
-	c.block = c.c
-	if c.kind == moments {
-		c.block = 4 * c.c
-	}
 	if c.kind == total {
 		chunks = (size + totalLen - 1) / totalLen
 	}
-	c.part = b.temp.floats(chunks * c.block)
-	clear(c.part)
+	if cap(c.chunks) < chunks {
+		c.chunks = make([]partial, chunks)
+	}
+	c.chunks = c.chunks[:chunks]
+	for i := range c.chunks {
+		p := partial{sums: b.temp.zeros(c.c)}
+		if c.kind != total {
+			p.sums64 = b.temp.zeros64(c.c)
+		}
+		if c.kind == moments {
+			p.squares, p.squares64, p.pivots = b.temp.zeros(c.c), b.temp.zeros64(c.c), b.temp.floats(c.c)
+			fillFirst(p.pivots, none)
+		}
+		c.chunks[i] = p
+	}
 }
 
-// add adds elements [start, start+len(x)) of the value, row-major, to the partial sums of chunk.
+// none marks a pivot that is not chosen yet. A NaN in the data may pass for it: its sums are NaN
+// anyway.
+var none = float32(math.NaN())
+
+func fillFirst(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+// add adds elements [start, start+len(x)) of the value, row-major, to the sums of chunk.
 func (c *column) add(chunk, start int, x []float32) {
 	if c.kind == total { // a chunk of its own kind; tiles never cross its borders
-		c.rows(c.part[start/totalLen*c.c:][:c.c], 0, x)
+		c.rows(&c.chunks[start/totalLen], 0, x)
 		return
 	}
-	c.rows(c.part[chunk*c.block:][:c.block], start%c.c, x)
+	c.rows(&c.chunks[chunk], start%c.c, x)
 }
 
 // rows adds x, which begins in column at.
-func (c *column) rows(part []float32, at int, x []float32) {
+func (c *column) rows(p *partial, at int, x []float32) {
 	for len(x) > 0 {
 		n, cols := len(x)/c.c*c.c, c.c // whole rows
 		if at > 0 || n == 0 {
 			n = min(c.c-at, len(x)) // a piece of one
 			cols = n
 		}
-		c.block1(part, at, cols, x[:n])
+		c.piece(p, at, cols, x[:n])
 		x, at = x[n:], (at+n)%c.c
 	}
 }
 
-// block1 adds rows of cols elements to the columns from at on.
-func (c *column) block1(part []float32, at, cols int, x []float32) {
-	sums := part[at:][:cols]
+// piece adds rows of cols elements to the columns from at on.
+func (c *column) piece(p *partial, at, cols int, x []float32) {
+	if at == 0 { // all columns see the same rows
+		p.rows += len(x) / cols
+		p.fresh += len(x) / cols
+	}
 	if c.kind != moments {
-		c.k.AddRows(sums, x)
+		c.k.AddRows(p.sums[at:at+cols], x)
 		return
 	}
-	squares, pivots, counts := part[c.c+at:][:cols], part[2*c.c+at:][:cols], part[3*c.c+at:][:cols]
-	if counts[0] == 0 {
+	pivots := p.pivots[at : at+cols]
+	if pivots[0] != pivots[0] {
 		copy(pivots, x)
 	}
-	rows := float32(len(x) / cols)
-	for i := range counts {
-		counts[i] += rows
+	c.k.AddMoments(p.sums[at:at+cols], p.squares[at:at+cols], pivots, x)
+}
+
+// drain moves float32 sums of the columns from at on to float64.
+func (c *column) drain(p *partial, at, cols int) {
+	if c.kind == total {
+		return
 	}
-	c.k.AddMoments(sums, squares, pivots, x)
+	c.k.Drain(p.sums64[at:at+cols], p.sums[at:at+cols])
+	if c.kind == moments {
+		c.k.Drain(p.squares64[at:at+cols], p.squares[at:at+cols])
+	}
+}
+
+// ripe drains all columns of a chunk once enough rows have come; next is the column that comes
+// next.
+func (c *column) ripe(chunk, next int) {
+	if c.kind == total {
+		return
+	}
+	if p := &c.chunks[chunk]; p.fresh >= drainRows && next%c.c == 0 {
+		c.drain(p, 0, c.c)
+		p.fresh = 0
+	}
 }
 
 // results returns the number of results.
@@ -95,8 +150,8 @@ func (c *column) results() int {
 	return 1
 }
 
-// finish merges the partial sums into the results: one of c.c elements, three of moments, one
-// scalar of a total.
+// finish merges the chunks into the results: one of c.c elements, three of moments, one scalar of
+// a total.
 func (c *column) finish(b *Backend, out [3][]float32) {
 	switch c.kind {
 	case sum:
@@ -105,20 +160,21 @@ func (c *column) finish(b *Backend, out [3][]float32) {
 		c.finishMoments(b, out)
 	case total:
 		var s float64
-		for at := 0; at < len(c.part); at += c.c {
-			s += float64(simd.Fold((*[simd.Lanes]float32)(c.part[at:])))
+		for _, p := range c.chunks {
+			s += float64(simd.Fold((*[simd.Lanes]float32)(p.sums)))
 		}
 		out[0][0] = float32(s)
 	}
 }
 
-// finishSum adds the sums of chunks in float64.
+// finishSum adds the sums of chunks.
 func (c *column) finishSum(b *Backend, out []float32) {
-	acc := b.temp.doubles(c.c)
-	clear(acc)
-	for part := c.part; len(part) > 0; part = part[c.block:] {
-		for j, v := range part[:c.c] {
-			acc[j] += float64(v)
+	acc := b.temp.zeros64(c.c)
+	for i := range c.chunks {
+		p := &c.chunks[i]
+		c.drain(p, 0, c.c)
+		for j, v := range p.sums64 {
+			acc[j] += v
 		}
 	}
 	for j, v := range acc {
@@ -126,30 +182,28 @@ func (c *column) finishSum(b *Backend, out []float32) {
 	}
 }
 
-// finishMoments merges means and squared deviations of chunks by Chan's formula, in float64.
+// finishMoments merges means and squared deviations of chunks by Chan's formula.
 func (c *column) finishMoments(b *Backend, out [3][]float32) {
-	mean, m2, n := b.temp.doubles(c.c), b.temp.doubles(c.c), 0.0
-	clear(mean)
-	clear(m2)
-	for part := c.part; len(part) > 0; part = part[c.block:] {
-		rows := float64(part[3*c.c])
-		if rows == 0 {
+	mean, m2, n := b.temp.zeros64(c.c), b.temp.zeros64(c.c), 0.0
+	for i := range c.chunks {
+		p := &c.chunks[i]
+		if p.rows == 0 {
 			continue
 		}
-		share := rows / (n + rows)
-		sums, squares, pivots := part[:c.c], part[c.c:][:c.c], part[2*c.c:][:c.c]
-		for j, s := range sums {
-			d := float64(s)
-			dev := float64(squares[j]) - d*d/rows
-			delta := float64(pivots[j]) + d/rows - mean[j]
+		c.drain(p, 0, c.c)
+		rows := float64(p.rows)
+		share, each, squares := rows/(n+rows), 1/rows, p.squares64[:c.c]
+		pivots := p.pivots[:c.c]
+		for j, d := range p.sums64[:c.c] {
+			delta := float64(pivots[j]) + d*each - mean[j]
 			mean[j] += delta * share
-			m2[j] += dev + delta*delta*n*share
+			m2[j] += squares[j] - d*d*each + delta*delta*n*share
 		}
 		n += rows
 	}
 	for j, m := range mean {
 		out[0][j] = float32(m)
-		out[1][j] = float32(m2[j] / n)
+		out[1][j] = float32(max(m2[j], 0) / n)
 		out[2][j] = float32(m - float64(out[0][j]))
 	}
 }

@@ -15,7 +15,8 @@ type program struct {
 	inputs int
 	outs   []int // values that leave
 	chains []chain
-	made   []int  // the chain that makes each value; of an input the last that reads it
+	core   *core  // the product that runs before chain core.at, or nil
+	made   []int  // when each value is made, or an input last read, counted in chains
 	values []view // where the values in memory are, bound for each run
 }
 
@@ -25,22 +26,26 @@ type compiler struct {
 	p      *program
 	parts  []tensor.Part
 	first  []int  // value number of each part's first result
-	stage  []int  // of each part: before, within or after the main chain
+	stage  []int  // of each part: before, within or after the main chain, or on the way into the core
+	core   int    // the part that is a product, -1 if there is none
 	memory []bool // of each value: it is in memory when its chain has run
 	full   int    // elements of a full-size value
+	now    int    // counts chains; those around a core are one
 }
 
 const (
 	before = iota
 	within
 	after
+	intoFirst // operand of the core
+	intoSecond
 )
 
 // compile makes the program of parts; specs are those of all values. It reports false if some
 // part has no tile kernel or the parts do not fit one after another.
 func (b *Backend) compile(p *program, parts []tensor.Part, specs []tensor.Spec, inputs int, outs []int) bool {
 	*p = program{specs: specs, inputs: inputs, outs: outs, made: make([]int, len(specs))}
-	c := compiler{b: b, p: p, parts: parts, memory: make([]bool, len(specs))}
+	c := compiler{b: b, p: p, parts: parts, memory: make([]bool, len(specs)), core: -1}
 	if len(specs) > maxSlots-2*len(parts) || !c.supported() || !c.arrange() {
 		return false
 	}
@@ -52,12 +57,12 @@ func (b *Backend) compile(p *program, parts []tensor.Part, specs []tensor.Spec, 
 	}
 	for i, part := range parts { // what one chain leaves for another
 		for _, v := range part.In {
-			if made := c.maker(v); made >= 0 && (c.stage[made] != within || c.stage[i] != within) {
+			if made := c.maker(v); made >= 0 && c.stage[made] != c.stage[i] && !c.carried(made, i, v) || made >= 0 && c.stage[i] != within && c.stage[i] < intoFirst {
 				c.memory[v] = true
 			}
 		}
 	}
-	return c.chain(before) && c.chain(within) && c.chain(after)
+	return c.chain(before) && c.product() && c.chain(within) && c.chain(after)
 }
 
 // supported checks dtypes and kernels, and numbers the results.
@@ -66,13 +71,19 @@ func (c *compiler) supported() bool {
 		return false
 	}
 	next := c.p.inputs
-	for _, part := range c.parts {
+	for i, part := range c.parts {
 		c.first = append(c.first, next)
 		switch part.Op.(type) {
 		case tensor.Sum:
 			next++
 		case tensor.Moments:
 			next += 3
+		case tensor.MatMul, tensor.Conv2D, tensor.Conv2DGradX, tensor.Conv2DGradW:
+			if c.core >= 0 {
+				return false
+			}
+			c.core = i
+			next++
 		default:
 			if _, ok := c.b.tiles[reflect.TypeOf(part.Op)]; !ok {
 				return false
@@ -90,17 +101,32 @@ func (c *compiler) arrange() bool {
 	for i, part := range c.parts {
 		c.full = max(c.full, c.size(c.first[i]), c.size(part.In[0]))
 	}
-	for _, part := range c.parts {
+	var way []int // of each part on the way into the core: its stage; else -1
+	if c.core >= 0 {
+		c.full = c.size(c.first[c.core])
+		way = c.ways()
+	}
+	for i, part := range c.parts {
+		if c.core >= 0 && way[i] >= 0 {
+			if reduces(part.Op) {
+				return false
+			}
+			c.stage = append(c.stage, way[i])
+			continue
+		}
 		late := slices.ContainsFunc(part.In, func(v int) bool {
 			m := c.maker(v)
 			return m >= 0 && (c.stage[m] == after || reduces(c.parts[m].Op))
 		})
 		stage := within
 		switch {
+		case i == c.core:
 		case late:
 			stage = after
 		case c.size(part.In[0]) < c.full:
 			stage = before
+		case c.size(part.In[0]) > c.full:
+			return false
 		}
 		if reduces(part.Op) && stage != within {
 			return false
@@ -126,21 +152,28 @@ func (c *compiler) maker(v int) int {
 
 // chain compiles the parts of one stage: all of them into one, or each into its own.
 func (c *compiler) chain(stage int) bool {
-	var at []int
+	at := c.staged(stage)
+	c.now++
+	if stage == within {
+		return len(at) == 0 || c.core >= 0 || c.emit(at, c.full, -1)
+	}
+	for _, i := range at {
+		c.now++
+		if !c.emit([]int{i}, c.size(c.first[i]), -1) {
+			return false
+		}
+	}
+	return true
+}
+
+// staged returns the parts of a stage, but for the core.
+func (c *compiler) staged(stage int) (at []int) {
 	for i := range c.parts {
-		if c.stage[i] == stage {
+		if c.stage[i] == stage && i != c.core {
 			at = append(at, i)
 		}
 	}
-	if stage != within {
-		for _, i := range at {
-			if !c.emit([]int{i}, c.size(c.first[i])) {
-				return false
-			}
-		}
-		return true
-	}
-	return len(at) == 0 || c.emit(at, c.full)
+	return at
 }
 
 // An emitter compiles one chain.
@@ -150,22 +183,31 @@ type emitter struct {
 	slot []int // of each value, -1 where it has none yet
 	uses []int // of each value in this chain, not counting its store
 	free []int // registers
+	goal int   // the value that goes to the tile passed in, -1 if none does
 }
 
-func (c *compiler) emit(parts []int, size int) bool {
-	e := emitter{compiler: c, slot: make([]int, len(c.p.specs)), uses: make([]int, len(c.p.specs))}
+// emit compiles parts into one chain over values of size elements. Value goal, where there is one,
+// is what the chain makes for whoever runs it.
+func (c *compiler) emit(parts []int, size, goal int) bool {
+	e := emitter{goal: goal, compiler: c, slot: make([]int, len(c.p.specs)), uses: make([]int, len(c.p.specs))}
 	for v := range e.slot {
 		e.slot[v] = -1
 	}
 	for _, i := range parts {
 		for _, v := range e.reads(i) {
 			if e.uses[v]++; v < c.p.inputs {
-				c.p.made[v] = len(c.p.chains)
+				c.p.made[v] = c.now
 			}
 		}
 		for v := c.first[i]; v < len(c.p.specs) && c.maker(v) == i; v++ {
-			c.p.made[v] = len(c.p.chains)
+			c.p.made[v] = c.now
 		}
+	}
+	if goal >= 0 {
+		e.uses[goal]++ // it is rounded, as a store would
+	}
+	if c.core >= 0 && c.stage[parts[0]] == within {
+		e.receive(c.first[c.core])
 	}
 	e.out.size = size
 	e.out.tile = tileOf(size, c.periods(parts, size))
@@ -280,6 +322,15 @@ func (e *emitter) read(v int) int {
 	return e.slot[v]
 }
 
+// receive makes the core's result v the tile that is passed in, rounded where it is BF16.
+func (e *emitter) receive(v int) {
+	s := e.add(slot{kind: given})
+	e.slot[v] = s
+	if e.p.specs[v].DType == tensor.BF16 {
+		e.out.steps = append(e.out.steps, step{unary: e.b.k.Round, dst: s, src: [4]int{s}})
+	}
+}
+
 // write returns the slot for result v of a part that reads the given values. Where those are not
 // needed any more and are as wide, v takes the register of one.
 func (e *emitter) write(v int, reads []int) int {
@@ -289,7 +340,9 @@ func (e *emitter) write(v int, reads []int) int {
 			e.release(r)
 		}
 	}
-	if e.memory[v] && e.p.specs[v].DType != tensor.BF16 {
+	if v == e.goal {
+		e.slot[v] = e.add(slot{kind: given})
+	} else if e.memory[v] && e.p.specs[v].DType != tensor.BF16 {
 		e.slot[v] = e.add(slot{kind: direct, value: v, width: width})
 	} else {
 		e.slot[v] = e.add(slot{kind: held, reg: e.register()})
@@ -348,6 +401,11 @@ func (e *emitter) column(i int) bool {
 			col.kind, col.c = total, 16
 		}
 	}
+	if e.core >= 0 {
+		if shape := e.p.specs[e.first[e.core]].Shape; col.kind == total || col.c != shape[len(shape)-1] {
+			return false // tiles of a product are rows and columns of its last axis
+		}
+	}
 	if n := len(e.out.cols); n > 0 && (e.out.cols[0].c != col.c || (e.out.cols[0].kind == total) != (col.kind == total)) {
 		return false
 	}
@@ -363,6 +421,9 @@ func (e *emitter) column(i int) bool {
 // stores writes what leaves in BF16, narrowed, at the end of each tile: so an output may be the
 // memory of an input.
 func (e *emitter) stores(parts []int) {
+	if e.core >= 0 && e.stage[parts[0]] == within {
+		parts = append([]int{e.core}, parts...)
+	}
 	for _, i := range parts {
 		if v := e.first[i]; !reduces(e.parts[i].Op) && e.memory[v] && e.p.specs[v].DType == tensor.BF16 {
 			raw := e.add(slot{kind: direct, value: v, width: 2})

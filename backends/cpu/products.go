@@ -67,25 +67,29 @@ func (b *Backend) result(v view) product.Output {
 	return product.Output{Done: b.jobs.store.f}
 }
 
-// A loader widens an operand for a product.
+// A loader makes an operand for a product: it widens, or runs a prologue.
 type loader struct {
 	b *Backend
 	v view
-	f func(dst []float32, at int) // load, made once
+	c *chain
+
+	f, chained func(dst []float32, at int) // load and loadChain, made once
 }
 
-func (l *loader) init(b *Backend) { l.b, l.f = b, l.load }
+func (l *loader) init(b *Backend) { l.b, l.f, l.chained = b, l.load, l.loadChain }
 
 func (l *loader) load(dst []float32, at int) { l.b.wide(dst, l.v.u16()[at:][:len(dst)]) }
 
-// A storer rounds the tiles of a product to BF16.
+// A storer takes the tiles of a product: it rounds them to BF16, or runs an epilogue.
 type storer struct {
 	b *Backend
 	v view
-	f func(t product.Tile)
+	c *chain
+
+	f, chained func(t product.Tile) // store and storeChain, made once
 }
 
-func (s *storer) init(b *Backend) { s.b, s.f = b, s.store }
+func (s *storer) init(b *Backend) { s.b, s.f, s.chained = b, s.store, s.storeChain }
 
 func (s *storer) store(t product.Tile) {
 	dst, pitch := s.v.u16(), s.v.Shape[len(s.v.Shape)-1]

@@ -109,7 +109,13 @@ func (b *Backend) execute(p *program, out, in []view) {
 		}
 	}
 	for i := range p.chains {
+		if p.core != nil && p.core.at == i {
+			b.runCore(p, in)
+		}
 		b.runChain(p, &p.chains[i], in)
+	}
+	if p.core != nil && p.core.at == len(p.chains) {
+		b.runCore(p, in)
 	}
 	for i, v := range p.outs { // an input that leaves, or a value that leaves twice
 		if p.values[v].p != out[i].p {
@@ -130,6 +136,19 @@ func (p *program) neededBehind(v int, place view, in []view) bool {
 
 // runChain binds a chain to memory, and runs it chunk by chunk on all threads.
 func (b *Backend) runChain(p *program, c *chain, in []view) {
+	b.bindChain(p, c, in)
+	j := &b.jobs.chain
+	*j = chainJob{b: b, c: c, chunk: c.chunk()}
+	chunks := (c.size + j.chunk - 1) / j.chunk
+	for i := range c.cols {
+		c.cols[i].start(b, chunks, c.size)
+	}
+	b.pool.Run(chunks, j)
+	b.finishColumns(p, c)
+}
+
+// bindChain points the slots of a chain at memory.
+func (b *Backend) bindChain(p *program, c *chain, in []view) {
 	for i := range c.slots {
 		s := &c.slots[i]
 		if s.kind != direct && s.kind != spread {
@@ -141,13 +160,10 @@ func (b *Backend) runChain(p *program, c *chain, in []view) {
 		}
 		b.bind(c, s, *v)
 	}
-	j := &b.jobs.chain
-	*j = chainJob{b: b, c: c, chunk: c.chunk()}
-	chunks := (c.size + j.chunk - 1) / j.chunk
-	for i := range c.cols {
-		c.cols[i].start(b, chunks, c.size)
-	}
-	b.pool.Run(chunks, j)
+}
+
+// finishColumns merges the partial sums of a chain.
+func (b *Backend) finishColumns(p *program, c *chain) {
 	for i := range c.cols {
 		col, out := &c.cols[i], [3][]float32{}
 		for k := range col.results() {

@@ -137,6 +137,20 @@ func (s *scratch) bytes(n int) unsafe.Pointer {
 
 func (s *scratch) floats(n int) []float32 { return floats(s.bytes(4*n), n) }
 
+// zeros is floats, cleared.
+func (s *scratch) zeros(n int) []float32 {
+	x := s.floats(n)
+	clear(x)
+	return x
+}
+
+// zeros64 is doubles, cleared.
+func (s *scratch) zeros64(n int) []float64 {
+	x := s.doubles(n)
+	clear(x)
+	return x
+}
+
 func (s *scratch) doubles(n int) []float64 { return unsafe.Slice((*float64)(s.bytes(8*n)), n) }
 
 func (s *scratch) ints(n int) []int32 { return unsafe.Slice((*int32)(s.bytes(4*n)), n) }

@@ -29,6 +29,11 @@ func kernelsAVX2() *Kernels {
 		narrowAVX2(dst[:n], x[:n])
 		Narrow(dst[n:], x[n:])
 	}
+	k.Drain = func(acc []float64, x []float32) {
+		n := len(x) &^ 15
+		drainAVX2(acc[:n], x[:n])
+		Drain(acc[n:], x[n:])
+	}
 	k.MaxTap = func(best []float32, arg []uint8, x []float32, tap uint8) {
 		n := len(best) &^ 15
 		maxTapAVX2(best[:n], arg[:n], x[:n], tap)
@@ -117,6 +122,11 @@ func kernelsAVX512() *Kernels {
 		n := len(dst) &^ 15
 		narrowAVX512(dst[:n], x[:n])
 		Narrow(dst[n:], x[n:])
+	}
+	k.Drain = func(acc []float64, x []float32) {
+		n := len(x) &^ 15
+		drainAVX512(acc[:n], x[:n])
+		Drain(acc[n:], x[n:])
 	}
 	k.MaxTap = func(best []float32, arg []uint8, x []float32, tap uint8) {
 		n := len(best) &^ 15

@@ -11,6 +11,7 @@ func main() {
 		convert(m)
 		masks(m)
 		columns(m)
+		fold(m)
 		lanes(m)
 		pool(m)
 	}

@@ -1,0 +1,236 @@
+package cpu
+
+import (
+	"slices"
+	"unsafe"
+
+	"kith/backends/cpu/internal/product"
+	"kith/tensor"
+)
+
+// A core is the product of a program: what pointwise parts make of its operands is computed while
+// the product reads them, and what they make of its result while the tile is in cache.
+type core struct {
+	part     tensor.Part
+	value    int    // number of the result
+	at       int    // the chain before which it runs
+	load     [2]int // chains that make operands, -1 where an operand is in memory
+	epilogue int    // chain over the result, -1 if there is none
+	inner    []chain
+}
+
+// ways returns the stage of each part that the core waits for, -1 for the others. A chain of full
+// size whose values nobody else wants goes into the operand; what is left is computed before.
+func (c *compiler) ways() []int {
+	way := make([]int, len(c.parts))
+	for i := range way {
+		way[i] = -1
+	}
+	var mark func(v, stage, size int)
+	mark = func(v, stage, size int) {
+		i := c.maker(v)
+		if i < 0 {
+			return
+		}
+		if c.size(c.first[i]) != size {
+			stage = before
+		}
+		if way[i] >= 0 && way[i] != stage {
+			stage = before // both operands want it
+		}
+		way[i] = stage
+		for _, u := range c.parts[i].In {
+			mark(u, stage, size)
+		}
+	}
+	in := c.parts[c.core].In
+	for o := range loadable(c.parts[c.core].Op) {
+		mark(in[o], intoFirst+o, c.size(in[o]))
+	}
+	for _, v := range in[loadable(c.parts[c.core].Op):] {
+		mark(v, before, c.size(v))
+	}
+	for o := range 2 {
+		if c.shared(way, intoFirst+o) {
+			for i := range way {
+				if way[i] == intoFirst+o {
+					way[i] = before
+				}
+			}
+		}
+	}
+	return way
+}
+
+// shared tells whether a value made on the given way is wanted elsewhere too.
+func (c *compiler) shared(way []int, stage int) bool {
+	for i, part := range c.parts {
+		for k, v := range part.In {
+			m := c.maker(v)
+			if m < 0 || way[m] != stage || way[i] == stage || i == c.core && intoFirst+k == stage {
+				continue
+			}
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.p.outs, func(v int) bool { m := c.maker(v); return m >= 0 && way[m] == stage })
+}
+
+// loadable returns how many operands a product reads through a loader; filters are packed whole.
+func loadable(op tensor.Op) int {
+	switch op.(type) {
+	case tensor.Conv2D, tensor.Conv2DGradX:
+		return 1
+	}
+	return 2
+}
+
+// carried tells whether value v passes from its maker to part i without memory: into the core, or
+// out of it.
+func (c *compiler) carried(made, i, v int) bool {
+	return i == c.core && c.stage[made] >= intoFirst
+}
+
+// product compiles the core with the chains around it.
+func (c *compiler) product() bool {
+	if c.core < 0 {
+		return true
+	}
+	k := &core{part: c.parts[c.core], value: c.first[c.core], at: len(c.p.chains), load: [2]int{-1, -1}, epilogue: -1}
+	c.now++
+	c.p.made[k.value] = c.now
+	for _, v := range k.part.In {
+		if v < c.p.inputs {
+			c.p.made[v] = c.now
+		}
+	}
+	outer := len(c.p.chains)
+	for o := range 2 {
+		if at := c.staged(intoFirst + o); len(at) > 0 {
+			k.load[o] = len(c.p.chains) - outer
+			if !c.emit(at, c.size(k.part.In[o]), k.part.In[o]) {
+				return false
+			}
+		}
+	}
+	if at := c.staged(within); len(at) > 0 {
+		k.epilogue = len(c.p.chains) - outer
+		if !c.emit(at, c.full, -1) {
+			return false
+		}
+	}
+	k.inner = slices.Clone(c.p.chains[outer:])
+	c.p.chains = c.p.chains[:outer]
+	c.p.core = k
+	return true
+}
+
+// runCore binds the chains around the product and runs it.
+func (b *Backend) runCore(p *program, in []view) {
+	k := p.core
+	result := &p.values[k.value]
+	if result.p != nil && slices.ContainsFunc(in, func(u view) bool { return overlap(u, *result) }) {
+		*result = b.fresh(result.Spec) // the product writes before the epilogue reads
+	}
+	for i := range k.inner {
+		b.bindChain(p, &k.inner[i], in)
+	}
+	out := b.outputOf(p, *result)
+	first, second := b.operandOf(p, 0), b.operandOf(p, 1)
+	v := func(o int) view { return p.values[k.part.In[o]] }
+	switch o := k.part.Op.(type) {
+	case tensor.MatMul:
+		g := gemmOf(o, v(0).Shape, v(1).Shape)
+		b.startColumns(k, g.Chunks())
+		b.product.Gemm(out, first, second, g)
+	case tensor.Conv2D:
+		g := convOf(o, v(0).Shape, v(1).Shape)
+		b.startColumns(k, b.product.Chunks(g, product.Forward))
+		b.product.Forward(out, first, b.widened(v(1)).f32(), g)
+	case tensor.Conv2DGradX:
+		g := convOf(o.Conv2D, result.Shape, v(1).Shape)
+		b.startColumns(k, b.product.Chunks(g, product.GradX))
+		b.product.GradX(out, first, b.widened(v(1)).f32(), g)
+	case tensor.Conv2DGradW:
+		g := convOf(o.Conv2D, v(1).Shape, result.Shape)
+		b.startColumns(k, b.product.Chunks(g, product.GradW))
+		b.product.GradW(out, first, second, g)
+	}
+	if k.epilogue >= 0 {
+		b.finishColumns(p, &k.inner[k.epilogue])
+	}
+}
+
+func (b *Backend) startColumns(k *core, chunks int) {
+	if k.epilogue < 0 {
+		return
+	}
+	c := &k.inner[k.epilogue]
+	for i := range c.cols {
+		c.cols[i].start(b, chunks, c.size)
+	}
+}
+
+// operandOf is operand i of the core as the product reads it.
+func (b *Backend) operandOf(p *program, i int) product.Operand {
+	k := p.core
+	if i >= loadable(k.part.Op) {
+		return product.Operand{}
+	}
+	if k.load[i] < 0 {
+		return b.operand(i, p.values[k.part.In[i]])
+	}
+	l := &b.jobs.load[i]
+	l.c = &k.inner[k.load[i]]
+	return product.Operand{Load: l.chained}
+}
+
+// outputOf is where the product writes its result: to memory if that is wanted, and through the
+// epilogue if there is one.
+func (b *Backend) outputOf(p *program, result view) product.Output {
+	k := p.core
+	if k.epilogue < 0 {
+		return b.result(result)
+	}
+	s := &b.jobs.store
+	s.c, s.v = &k.inner[k.epilogue], result
+	out := product.Output{Done: s.chained}
+	if result.p != nil && result.DType != tensor.BF16 {
+		out.Data = result.f32()
+	}
+	return out
+}
+
+// loadChain makes elements [at, at+len(dst)) of an operand.
+func (l *loader) loadChain(dst []float32, at int) {
+	lane := l.b.lane()
+	defer lane.done()
+	for len(dst) > 0 {
+		n := min(len(dst), l.c.tile)
+		l.c.run(lane, at, n, 0, unsafe.Pointer(&dst[0]))
+		dst, at = dst[n:], at+n
+	}
+}
+
+// storeChain runs the epilogue on a tile: at once where its rows are whole, else row by row.
+func (s *storer) storeChain(t product.Tile) {
+	lane := s.b.lane()
+	defer lane.done()
+	pitch := s.v.Shape[len(s.v.Shape)-1]
+	rows, n := t.Rows, t.Cols
+	if t.Cols == pitch && t.Pitch == pitch {
+		rows, n = 1, t.Rows*pitch
+	}
+	for r := range rows {
+		data, at := t.Data[r*t.Pitch:][:n], (t.Row+r)*pitch+t.Col
+		for len(data) > 0 {
+			m := min(len(data), s.c.tile)
+			s.c.run(lane, at, m, t.Chunk, unsafe.Pointer(&data[0]))
+			data, at = data[m:], at+m
+		}
+	}
+	for i := range s.c.cols {
+		col := &s.c.cols[i]
+		col.drain(&col.chunks[t.Chunk], t.Col, t.Cols)
+	}
+}
