@@ -32,7 +32,7 @@ func (o NearestRow) Infer(in []Spec) ([]Spec, error) {
 	case in[2].DType != I32 || in[3].DType != I32:
 		return nil, fmt.Errorf("ids are %v and %v, want I32", in[2].DType, in[3].DType)
 	case o.K < 1:
-		return nil, fmt.Errorf("K is %d, want at least 1", o.K)
+		return nil, fmt.Errorf("want at least 1 neighbor, K is %d", o.K)
 	}
 	return []Spec{Of(I32, n, o.K), Of(in[0].DType.Wide(), n, o.K)}, floats(in[0], in[1])
 }
