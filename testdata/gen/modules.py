@@ -19,6 +19,11 @@ from torch import nn
 import golden
 
 
+def randn(*shape):
+    """Normal numbers that float32 holds exactly, so that it starts from the very same inputs."""
+    return torch.randn(*shape).double()
+
+
 class Modules:
     """Collects layer cases."""
 
@@ -31,7 +36,7 @@ class Modules:
         self.cases += 1
         leaves = {k: v.clone().requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
         out = call(**leaves)
-        up = torch.randn_like(out)
+        up = randn(*out.shape)
         wanted = [k for k, v in leaves.items() if v.requires_grad]
         grads = torch.autograd.grad(out, [leaves[k] for k in wanted], up)
         self.tensors.update({f"{key}/{k}": v for k, v in inputs.items()})
@@ -46,11 +51,12 @@ def batch_norms(m):
     for momentum, eps in ((0.1, 1e-5), (0.01, 1e-3), (0.37, 1e-5), (1.0, 0.1), (0.0, 1e-5)):
         for shape, offset in (((8, 5), 0), ((4, 3, 5, 7), 0), ((2, 6, 1, 1), 3), ((3, 4, 2, 3), 1e3)):
             c = shape[1]
-            layer = (nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d)(c, eps, momentum).double()
+            layer = (nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d)(c, eps, momentum)
             layer.running_mean.normal_()
             layer.running_var.uniform_(0.5, 2)
-            x = [offset + torch.randn(shape).double() for _ in range(3)]
-            weight, bias = torch.randn(c).double(), torch.randn(c).double()
+            layer.double()
+            x = [(offset + randn(*shape)).float().double() for _ in range(3)]
+            weight, bias = randn(c), randn(c)
             start = {"mean0": layer.running_mean.clone(), "variance0": layer.running_var.clone()}
             run = lambda x, weight, bias, train: F.batch_norm(
                 x, layer.running_mean, layer.running_var, weight, bias, train, momentum, eps)
@@ -61,6 +67,8 @@ def batch_norms(m):
             m.tensors.update({f"{key}/{k}": v for k, v in start.items()})
             m.tensors.update({f"{key}/x0": x[0], f"{key}/x1": x[1]})
             m.tensors.update({f"{key}/mean": layer.running_mean.clone(), f"{key}/variance": layer.running_var.clone()})
+            for stat in (layer.running_mean, layer.running_var):
+                stat.copy_(stat.float())
             key = m.add("batchnorm_eval", {"momentum": momentum, "eps": eps},
                         {"x": x[0], "weight": weight, "bias": bias}, lambda x, weight, bias: run(x, weight, bias, False))
             m.tensors.update({f"{key}/mean": layer.running_mean.clone(), f"{key}/variance": layer.running_var.clone()})
@@ -71,28 +79,28 @@ def convolutions(m):
     for r, s, stride, pad in ((1, 1, 1, 0), (1, 1, 2, 0), (2, 2, 1, 0), (2, 2, 2, 1), (3, 3, 1, 1), (3, 3, 2, 1),
                               (3, 3, 3, 0), (3, 3, 1, 2), (4, 4, 2, 1), (4, 2, 1, 1), (5, 5, 2, 2), (7, 7, 2, 3),
                               (1, 3, 1, 0), (3, 1, 2, 1), (6, 6, 4, 5), (2, 3, 3, 1)):
-        x, w = torch.randn(2, 3, 9, 8).double(), torch.randn(4, 3, r, s).double()
+        x, w = randn(2, 3, 9, 8), randn(4, 3, r, s)
         m.add("conv", {"stride": stride, "pad": pad}, {"x": x, "weight": w},
               lambda x, weight: F.conv2d(x, weight, None, stride, pad))
 
 
 def rest(m):
     for n, i, o in ((1, 1, 1), (4, 3, 5), (7, 16, 2), (3, 33, 9)):
-        m.add("linear", {}, {"x": torch.randn(n, i).double(), "weight": torch.randn(o, i).double(),
-                             "bias": torch.randn(o).double()},
+        m.add("linear", {}, {"x": randn(n, i), "weight": randn(o, i),
+                             "bias": randn(o)},
               lambda x, weight, bias: F.linear(x, weight, bias))
     for size, stride, pad in ((2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 1, 0), (3, 3, 0), (5, 2, 2), (2, 3, 1)):
-        m.add("maxpool", {"size": size, "stride": stride, "pad": pad}, {"x": torch.randn(2, 3, 9, 8).double()},
+        m.add("maxpool", {"size": size, "stride": stride, "pad": pad}, {"x": randn(2, 3, 9, 8)},
               lambda x: F.max_pool2d(x, size, stride, pad))
     for shape in ((2, 3, 1, 1), (2, 5, 4, 7), (1, 1, 7, 7)):
-        m.add("meanpool", {}, {"x": torch.randn(shape).double()}, lambda x: x.mean((2, 3)))
+        m.add("meanpool", {}, {"x": randn(shape)}, lambda x: x.mean((2, 3)))
     for n, d, scale in ((1, 1, 1), (5, 7, 1e-6), (3, 64, 1), (4, 3, 1e6)):
-        m.add("normalize", {}, {"x": scale * torch.randn(n, d).double()}, lambda x: F.normalize(x))
+        m.add("normalize", {}, {"x": (scale * randn(n, d)).float().double()}, lambda x: F.normalize(x))
     for n, k, scale in ((1, 1, 1), (5, 7, 1), (8, 8, 100), (4, 33, 1e4)):
         label = torch.randint(k, (n,))
         if n > 4:
             label[1] = -1
-        m.add("crossentropy", {}, {"x": scale * torch.randn(n, k).double(), "label": label},
+        m.add("crossentropy", {}, {"x": scale * randn(n, k), "label": label},
               lambda x, label: F.cross_entropy(x, label, reduction="none", ignore_index=-1))
 
 
@@ -103,7 +111,9 @@ SHAPES = {"matrix": (5, 3), "filter": (4, 3, 3, 2), "bias": (7,), "gamma": (4,),
 def lars(variant, eta, momentum, decay, nesterov, clip=False):
     """One update of one tensor; spec/nnclr.md 7.2. Tensors of rank 1 are neither decayed nor adapted."""
     def trust(w, norm, rate):
-        t = eta * w.norm() / norm if w.norm() > 0 and norm > 0 else torch.tensor(eta, dtype=w.dtype)
+        if w.norm() == 0 or norm == 0:
+            return eta  # spec/nnclr.md 7.2, zero norms: neither scaled nor clipped
+        t = eta * w.norm() / norm
         return torch.clamp(t / rate, max=1) if clip else t
 
     def update(w, g, v, rate):
@@ -133,7 +143,7 @@ def optimizers():
     g = torch.Generator().manual_seed(0)
     start = {k: torch.randn(s, generator=g).double() for k, s in SHAPES.items()}
     start["zero"].zero_()
-    grads = {k: torch.randn((20,) + s, generator=g).double() * 0.3 for k, s in SHAPES.items()}
+    grads = {k: (torch.randn((20,) + s, generator=g) * 0.3).double() for k, s in SHAPES.items()}
     rates = [0.05 * (1 + s % 7) for s in range(20)]
     tensors = {"rates": np.array(rates)}
     tensors.update({f"start/{k}": v for k, v in start.items()})
