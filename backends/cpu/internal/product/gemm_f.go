@@ -32,19 +32,23 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 	*t = gemmF{e: e, g: g, out: out, a: a, packed: packed, w: w, depth: g.depthBlock()}
 	t.block, t.each = g.cut()
 	t.chunks = ceil(g.M, t.block*t.each)
-	t.group = t.columns()
 	// Rows a multiple of 4 KiB apart would share one set of L1.
 	t.copyA = a.Load != nil || w.pitchA*4%4096 == 0
+	t.group = t.columns()
 	e.reserve(t.block*spread(t.depth) + t.block*(t.group+cols))
 	e.pool.Run(t.chunks*ceil(g.N, t.group), t)
 	*t = gemmF{}
 }
 
-// columns returns the width of a group: 512, so that a depth block of its panels stays in L2, and
-// less when there are few rows to share out.
+// columns returns the width of a group of columns. Groups may be wide, since of the panels only one
+// is in use at a time; they are narrower when there are few rows to share out, but not where that
+// would copy the rows many times.
 func (t *gemmF) columns() int {
-	group := 512
-	for group > 128 && t.chunks*ceil(t.g.N, group) < wantTasks {
+	group, least := 1024, 128
+	if t.copyA {
+		least = 512
+	}
+	for group > least && t.chunks*ceil(t.g.N, group) < wantTasks {
 		group /= 2
 	}
 	return min(group, panels(t.g.N)*cols)

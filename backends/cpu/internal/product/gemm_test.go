@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+	"unsafe"
 
+	"kith/backends/cpu/internal/arena"
 	"kith/backends/cpu/internal/simd"
 	"kith/internal/par"
 )
@@ -258,6 +260,21 @@ func peak(pool *par.Pool, l simd.Level) float64 {
 	return best
 }
 
+// floats returns n elements of memory as the backend has it, in huge pages.
+func floats(tb testing.TB) func(n int) []float32 {
+	var a arena.Arena
+	tb.Cleanup(func() { a.Close() })
+	return func(n int) []float32 {
+		block, err := a.Alloc(4 * n)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		x := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(block.Data))), n)
+		clear(x)
+		return x
+	}
+}
+
 // bench runs f and reports its best rate, and the share of a peak taken before and after.
 func bench(b *testing.B, pool *par.Pool, l simd.Level, flops float64, f func()) {
 	f()
@@ -286,14 +303,13 @@ func BenchmarkGemm(b *testing.B) {
 		{M: 64, N: 256, K: 25088, TransA: true}, {M: 256, N: 64, K: 25088, TransA: true},
 		{M: 512, N: 128, K: 6272, TransA: true}, {M: 1024, N: 256, K: 1568, TransA: true}, {M: 2048, N: 512, K: 392, TransA: true},
 	} {
-		r := rand.New(rand.NewPCG(5, 6))
-		x, w := random(r, g.M*g.K), random(r, g.K*g.N)
-		out := Output{Data: make([]float32, g.M*g.N)}
+		alloc := floats(b)
+		x, w, out := alloc(g.M*g.K), alloc(g.K*g.N), Output{Data: alloc(g.M * g.N)}
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%dx%dx%d/ta=%v/T%d", g.M, g.N, g.K, g.TransA, threads), func(b *testing.B) {
 				pool := par.New(threads)
 				defer pool.Close()
-				e := New(pool, simd.Detect(), Options{})
+				e := New(pool, simd.Detect(), Options{Alloc: alloc})
 				bench(b, pool, simd.Detect(), 2*float64(g.M)*float64(g.N)*float64(g.K), func() {
 					e.Gemm(out, Operand{Data: x}, Operand{Data: w}, g)
 				})

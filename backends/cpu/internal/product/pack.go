@@ -10,55 +10,88 @@ func panels(n int) int { return ceil(n, cols) }
 // PackedLen returns the number of elements of b in packed form.
 func (g Gemm) PackedLen() int { return panels(g.N) * cols * g.K }
 
+// What one chunk of packing takes. A matrix stored depth-major is walked along its rows, which the
+// prefetcher follows; one stored row-major goes panel by panel.
+const (
+	packRows   = 32  // depth, of a depth-major matrix
+	packPanels = 32  // and panels of it
+	packDepth  = 512 // depth of one panel of a row-major matrix
+)
+
 // Pack writes b as PackedGemm wants it: panels of 32 columns, [N/32][K][32], zero beyond column N.
 func (e *Engine) Pack(dst []float32, b Operand, g Gemm) {
-	e.pack = packTask{dst: dst, b: b, n: g.N, k: g.K, trans: g.TransB, e: e}
-	e.reserve(packDepth)
-	e.pool.Run(panels(g.N)*ceil(g.K, packDepth), &e.pack)
-	e.pack = packTask{}
+	t := &e.pack
+	*t = packTask{e: e, dst: dst, b: b, n: g.N, k: g.K, trans: g.TransB, depth: packRows, wide: packPanels * cols}
+	if g.TransB {
+		t.depth, t.wide = packDepth, cols
+	}
+	t.blocks = ceil(g.K, t.depth)
+	e.reserve(max(packRows*packPanels*cols, cols*spread(packDepth)+mostLoad))
+	e.pool.Run(ceil(g.N, t.wide)*t.blocks, t)
+	*t = packTask{}
 }
 
-// packDepth is the depth that one chunk packs.
-const packDepth = 512
-
-// A packTask packs one panel to a depth of packDepth per chunk.
+// A packTask packs a block of depth×wide elements per chunk.
 type packTask struct {
-	e     *Engine
-	dst   []float32
-	b     Operand
-	n, k  int
-	trans bool // b is stored [n, k]
+	e           *Engine
+	dst         []float32
+	b           Operand
+	n, k        int
+	trans       bool // b is stored [n, k]
+	depth, wide int
+	blocks      int // in the depth
 }
 
 // Chunk packs chunk i.
 func (t *packTask) Chunk(i int) {
 	s := t.e.take()
 	defer s.free()
-	blocks := ceil(t.k, packDepth)
-	p, k0 := i/blocks, i%blocks*packDepth
-	k1 := min(k0+packDepth, t.k)
-	wide := min(cols, t.n-p*cols)
-	dst := t.dst[(p*t.k+k0)*cols : (p*t.k+k1)*cols]
+	n0, k0 := i/t.blocks*t.wide, i%t.blocks*t.depth
+	wide, depth := min(t.wide, t.n-n0), min(t.depth, t.k-k0)
 	if t.trans {
-		t.rows(dst, s, p*cols, wide, k0, k1-k0)
+		t.rows(s, n0, wide, k0, depth)
 		return
 	}
-	buf := s.floats(packDepth)
-	for k := k0; k < k1; k++ {
-		row := dst[(k-k0)*cols:][:cols]
-		clear(row[copy(row, t.b.load(buf, k*t.n+p*cols, wide)):])
+	src, pitch := t.b.Data, t.n
+	if t.b.Load != nil {
+		src, pitch = s.floats(t.depth*t.wide), wide
+		t.b.gather(src, wide, nil, t.n, k0, depth, n0, wide)
+	} else {
+		src = src[k0*t.n+n0:]
+	}
+	dst := t.dst[n0*t.k+k0*cols:]
+	if full := wide / cols; full > 0 {
+		t.e.kern.CopyPanels(&dst[0], &src[0], depth, pitch, full, t.k*cols)
+	}
+	if rest := wide % cols; rest > 0 {
+		dst = dst[(wide-rest)*t.k:]
+		for r := range depth {
+			row := dst[r*cols:][:cols]
+			clear(row[copy(row, src[r*pitch+wide-rest:][:rest]):])
+		}
 	}
 }
 
 // rows packs wide rows of b, from n0 on and depth elements from k0 on, as columns.
-func (t *packTask) rows(dst []float32, s *slot, n0, wide, k0, depth int) {
-	if wide < cols {
-		clear(dst)
+func (t *packTask) rows(s *slot, n0, wide, k0, depth int) {
+	src, pitch := t.b.Data, t.k
+	if t.b.Load != nil {
+		src, pitch = s.floats(cols*spread(depth)), spread(depth)
+		t.b.gather(src, pitch, s.floats(max(mostLoad, depth)), t.k, n0, wide, k0, depth)
+	} else {
+		src = src[n0*t.k+k0:]
 	}
-	buf := s.floats(depth)
+	dst := t.dst[n0*t.k+k0*cols:]
+	done := 0
+	if wide == cols && depth >= 8 {
+		done = depth &^ 7
+		t.e.kern.Transpose(&dst[0], &src[0], done, pitch)
+	} else if wide < cols {
+		clear(dst[:depth*cols])
+	}
 	for j := range wide {
-		for k, v := range t.b.load(buf, (n0+j)*t.k+k0, depth) {
-			dst[k*cols+j] = v
+		for k := done; k < depth; k++ {
+			dst[k*cols+j] = src[j*pitch+k]
 		}
 	}
 }

@@ -52,7 +52,17 @@ type Products struct {
 	Rows int                // of the tallest tile
 	F    [15]func(t *TileF) // by rows, from 1
 	W    [15]func(t *TileW)
-	Peak func(loops int) // runs PeakFlops·loops independent multiply-adds
+
+	// CopyPanels packs a matrix that is stored depth-major: rows rows of panels·32 columns.
+	//	dst[p·step + r·32 + j] = src[r·pitch + p·32 + j]     r < rows, p < panels, j < 32
+	// Here pitch and step are in elements.
+	CopyPanels func(dst, src *float32, rows, pitch, panels, step int)
+
+	// Transpose packs a panel of a matrix that is stored row-major: dst[k·32 + j] = src[j·pitch + k]
+	// for k < depth, a multiple of 8, and j < 32.
+	Transpose func(dst, src *float32, depth, pitch int)
+
+	Peak func(loops int) // runs PeakFlops·loops operations of independent multiply-adds
 
 	PeakFlops int
 }
@@ -63,7 +73,7 @@ func ProductsOf(l Level) *Products { return products[l] }
 var products = [3]*Products{Generic: productsGo(), AVX2: productsAVX2(), AVX512: productsAVX512()}
 
 func productsGo() *Products {
-	p := &Products{Rows: 14, Peak: peakGo, PeakFlops: 2 * 32}
+	p := &Products{Rows: 14, CopyPanels: copyPanels, Transpose: transpose, Peak: peakGo, PeakFlops: 2 * 8 * 64}
 	for m := 1; m <= p.Rows; m++ {
 		p.F[m] = func(t *TileF) { tileF(m, t) }
 		p.W[m] = func(t *TileW) { tileW(m, t) }
@@ -159,12 +169,31 @@ func tileW(m int, t *TileW) {
 	}
 }
 
+// copyPanels is CopyPanels in plain Go.
+func copyPanels(dst, src *float32, rows, pitch, panels, step int) {
+	for r := range rows {
+		for p := range panels {
+			copy(at(dst, 4*(p*step+r*PanelCols), PanelCols), at(src, 4*(r*pitch+p*PanelCols), PanelCols))
+		}
+	}
+}
+
+// transpose is Transpose in plain Go.
+func transpose(dst, src *float32, depth, pitch int) {
+	d := at(dst, 0, depth*PanelCols)
+	for j := range PanelCols {
+		for k, v := range at(src, 4*j*pitch, depth) {
+			d[k*PanelCols+j] = v
+		}
+	}
+}
+
 // peakGo is the peak loop in plain Go.
 func peakGo(loops int) {
 	var s [8]float32
-	a := make([]float32, 4)
-	b := make([]float32, 4*PanelCols)
+	var a [64]float32
+	var b [64 * PanelCols]float32
 	for range loops {
-		dot2x4(&s, a, a, b)
+		dot2x4(&s, a[:], a[:], b[:])
 	}
 }

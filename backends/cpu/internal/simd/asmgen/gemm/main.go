@@ -8,6 +8,7 @@ import (
 )
 
 func main() {
+
 	for m := 1; m <= 14; m++ {
 		tileF(avx512, m)
 	}
@@ -20,6 +21,8 @@ func main() {
 	for m := 1; m <= 6; m++ {
 		tileW(avx2, m)
 	}
+	copyPanels()
+	transpose()
 	for _, v := range []machine{avx2, avx512} {
 		peak(v)
 	}

@@ -1,3 +1,0 @@
-package product_test
-
-import _ "kith/internal/testflag" // for go test ./... -long

@@ -1,0 +1,119 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"kith/backends/cpu/internal/simd/asmgen/emit"
+)
+
+// copyPanels emits the packing of a depth-major matrix. It walks the source as it lies: the
+// prefetcher follows a row, not a column of 128-byte pieces.
+func copyPanels() {
+	emit.Func("copyPanelsAVX2", "func(dst, src *float32, rows, pitch, panels, step int)", "is copyPanels.")
+	var (
+		dst, src     = reg.RDI, reg.RSI
+		d, s         = reg.R8, reg.R9
+		rows, pitch  = reg.RCX, reg.RDX
+		panels, step = reg.RAX, reg.RBX
+		n            = reg.R10
+	)
+	Load(Param("dst"), dst)
+	Load(Param("src"), src)
+	Load(Param("rows"), rows)
+	Load(Param("pitch"), pitch)
+	Load(Param("panels"), panels)
+	Load(Param("step"), step)
+	SHLQ(Imm(2), pitch)
+	SHLQ(Imm(2), step)
+	Label("row")
+	MOVQ(dst, d)
+	MOVQ(src, s)
+	MOVQ(panels, n)
+	Label("panel")
+	for i := range 4 {
+		VMOVUPS(Mem{Base: s, Disp: 32 * i}, ymm[i])
+	}
+	for i := range 4 {
+		VMOVUPS(ymm[i], Mem{Base: d, Disp: 32 * i})
+	}
+	ADDQ(U32(128), s)
+	ADDQ(step, d)
+	DECQ(n)
+	JNZ(LabelRef("panel"))
+	ADDQ(U32(128), dst)
+	ADDQ(pitch, src)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// transpose emits the packing of 32 rows, in blocks of 8×8.
+func transpose() {
+	emit.Func("transposeAVX2", "func(dst, src *float32, depth, pitch int)", "is transpose.")
+	var (
+		dst, src = reg.RDI, reg.RSI
+		d, s     = reg.R11, reg.R12
+		depth    = reg.RCX
+		p        = pitch{reg.R8, reg.R9, reg.R10}
+		seven    = reg.RAX
+		n        = reg.RBX
+	)
+	Load(Param("dst"), dst)
+	Load(Param("src"), src)
+	Load(Param("depth"), depth)
+	Load(Param("pitch"), p.one)
+	SHLQ(Imm(2), p.one)
+	LEAQ(Mem{Base: p.one, Index: p.one, Scale: 2}, p.three)
+	LEAQ(Mem{Base: p.one, Index: p.one, Scale: 4}, p.five)
+	LEAQ(Mem{Base: p.one, Index: p.three, Scale: 2}, seven)
+	Label("depth")
+	MOVQ(dst, d)
+	MOVQ(src, s)
+	MOVQ(U32(4), n)
+	Label("rows")
+	block8(func(r int) Mem {
+		if r == 7 {
+			return Mem{Base: s, Index: seven, Scale: 1}
+		}
+		return p.row(s, r)
+	}, func(r int) Mem { return Mem{Base: d, Disp: 128 * r} })
+	ADDQ(Imm(32), d)
+	LEAQ(Mem{Base: s, Index: p.one, Scale: 8}, s)
+	DECQ(n)
+	JNZ(LabelRef("rows"))
+	ADDQ(Imm(32), src)
+	ADDQ(U32(1024), dst)
+	SUBQ(Imm(8), depth)
+	JNZ(LabelRef("depth"))
+	VZEROUPPER()
+	RET()
+}
+
+// block8 emits the transposition of 8 rows of 8 floats.
+func block8(from, to func(row int) Mem) {
+	a, b := ymm[:8], ymm[8:]
+	// Rows i and i+4 meet in one register, halves of four columns; the rest is 4×4 blocks.
+	for i := range 4 {
+		VMOVUPS(from(i), a[i].AsX())
+		VMOVUPS(from(i).Offset(16), a[i+4].AsX())
+		VINSERTF128(Imm(1), from(i+4), a[i], a[i])
+		VINSERTF128(Imm(1), from(i+4).Offset(16), a[i+4], a[i+4])
+	}
+	for h := range 2 {
+		a, b := a[4*h:], b[4*h:]
+		VUNPCKLPS(a[1], a[0], b[0])
+		VUNPCKHPS(a[1], a[0], b[1])
+		VUNPCKLPS(a[3], a[2], b[2])
+		VUNPCKHPS(a[3], a[2], b[3])
+		VUNPCKLPD(b[2], b[0], a[0])
+		VUNPCKHPD(b[2], b[0], a[1])
+		VUNPCKLPD(b[3], b[1], a[2])
+		VUNPCKHPD(b[3], b[1], a[3])
+		for i := range 4 {
+			VMOVUPS(a[i], to(4*h+i))
+		}
+	}
+}
