@@ -22,6 +22,3 @@ func open(t *testing.T, name string) *tensor.Scope {
 	})
 	return root
 }
-
-// float32Backends are the backends whose float32 is compared with float64.
-func float32Backends(t *testing.T) []string { return []string{"cpu"} }
