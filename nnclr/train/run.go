@@ -177,28 +177,46 @@ func (r *loop) log(now nnclr.Now, read map[string][]float64) error {
 		{"epoch", float64(r.state.Step) / float64(r.perEpoch)}, {"loss", read["loss"][0]},
 		{"loss_chance", math.Log(float64(r.Loader.Size))}, {"lr", now.Rate},
 		{"img_s", float64(steps*r.Loader.Size) / took}, {"wait", r.waited.Seconds() / took},
-		{"grad_norm", read["grad_norm"][0]}, {"nn_distinct", distinct(read["neighbor"])},
 	}
-	g, space := geometryOf(read["unit"], r.Loader.Size, read["emb_std"][0])
-	fields = append(fields, space...)
-	for _, name := range []string{"emb_std", "align", "pos_prob", "nn_self", "nn_sim", "nn_gap", "nn_init", "nn_fallback", "support_fill"} {
+	for _, name := range scalars {
 		if v := read[name]; len(v) == 1 {
 			fields = append(fields, Field{name, v[0]})
 		}
 	}
-	fields = append(fields, Field{"nn_age", read["nn_age"][0] / float64(r.perEpoch)})
-	if read["labeled"][0] > 0 {
-		r.state.Purity = read["nn_purity"][0]
-		fields = append(fields, Field{"nn_purity", r.state.Purity})
-	}
-	if t := slices.Sorted(slices.Values(read["trust"])); len(t) > 0 {
-		fields = append(fields, Field{"trust_min", t[0]}, Field{"trust_med", t[len(t)/2]}, Field{"trust_max", t[len(t)-1]})
+	fields = append(fields, r.queueFields(read)...)
+	var g geometry
+	if unit := read["unit"]; len(unit) > 0 {
+		var space []Field
+		g, space = geometryOf(unit, r.Loader.Size, read["emb_std"][0])
+		fields = append(fields, space...)
 	}
 	if r.state.Step%r.LogEvery == 0 {
 		r.tell("train", "", fields...)
 		r.waited, r.logged = 0, mark{at, r.state.Step}
 	}
 	return r.watch(g)
+}
+
+// scalars are metrics that go into events as a method gives them, where it does.
+var scalars = []string{"grad_norm", "emb_std", "align", "pos_prob",
+	"nn_self", "nn_sim", "nn_gap", "nn_init", "nn_fallback", "support_fill"}
+
+// queueFields are what the host makes of metrics of support set and optimizer.
+func (r *loop) queueFields(read map[string][]float64) (fields []Field) {
+	if v := read["neighbor"]; len(v) > 0 {
+		fields = append(fields, Field{"nn_distinct", distinct(v)})
+	}
+	if v := read["nn_age"]; len(v) == 1 { // in epochs
+		fields = append(fields, Field{"nn_age", v[0] / float64(r.perEpoch)})
+	}
+	if v := read["labeled"]; len(v) == 1 && v[0] > 0 {
+		r.state.Purity = read["nn_purity"][0]
+		fields = append(fields, Field{"nn_purity", r.state.Purity})
+	}
+	if t := slices.Sorted(slices.Values(read["trust"])); len(t) > 0 {
+		fields = append(fields, Field{"trust_min", t[0]}, Field{"trust_med", t[len(t)/2]}, Field{"trust_max", t[len(t)-1]})
+	}
+	return fields
 }
 
 // geometry is how embeddings lie in their space.
@@ -227,7 +245,7 @@ func distinct(index []float64) float64 {
 
 // watch raises the alarm of collapse.
 func (r *loop) watch(g geometry) error {
-	if !r.collapse.raised(r.state.Step, g.std, g.rank) {
+	if g.dim == 0 || !r.collapse.raised(r.state.Step, g.std, g.rank) {
 		return nil
 	}
 	r.tell("event", "collapse", Field{"emb_std_root_d", g.std}, Field{"rank", g.rank})
