@@ -7,6 +7,15 @@ import "kith/tensor/rng"
 type Augmenter struct {
 	resizer resizer
 	blurrer blurrer
+	rows    floatRows
+	img     Image
+}
+
+// floatRows writes resized rows into a view as floats, last pixel first where it is flipped.
+type floatRows struct {
+	img       *Image
+	left, top int
+	flip      bool
 }
 
 // unit maps a byte to 0..1.
@@ -26,8 +35,9 @@ func (a *Augmenter) Make(dst []float32, p *Picture, v *View, k rng.Key) {
 // Apply writes the view of p that draw d describes to dst, [size, size, 3], normalized. The key is
 // for v.Extra alone.
 func (a *Augmenter) Apply(dst []float32, p *Picture, v *View, d *Draw, k rng.Key) {
-	img := Image{dst[:3*v.Size*v.Size], v.Size, v.Size}
-	a.crop(&img, p, d)
+	a.img = Image{dst[:3*v.Size*v.Size], v.Size, v.Size} // a field, lest it be allocated
+	img := &a.img
+	a.crop(img, p, d)
 	for i, op := range d.Ops {
 		jitter(img.Pix, op, d.Factor[i])
 	}
@@ -35,13 +45,13 @@ func (a *Augmenter) Apply(dst []float32, p *Picture, v *View, d *Draw, k rng.Key
 		gray(img.Pix)
 	}
 	if d.Sigma > 0 {
-		a.blurrer.blur(&img, float64(d.Sigma))
+		a.blurrer.blur(img, float64(d.Sigma))
 	}
 	if d.Solarize {
 		solarize(img.Pix)
 	}
 	for _, f := range v.Extra {
-		f(&img, k.Fold("extra"))
+		f(img, k.Fold("extra"))
 	}
 	v.Norm.apply(img.Pix)
 }
@@ -73,23 +83,21 @@ func (a *Augmenter) crop(img *Image, p *Picture, d *Draw) {
 		v.left, v.top = max(0, v.left), max(0, v.top)
 		v.W, v.H = min(v.W-left, v.outW-v.left), min(v.H-top, v.outH-v.top)
 	}
-	a.resizer.resize(p, d.Filter, v, func(y int, row []byte) {
-		at := 3 * ((top+y)*img.W + left)
-		dst := img.Pix[at : at+len(row)]
-		if d.Flip {
-			reversed(dst, row)
-			return
-		}
-		for i, b := range row {
-			dst[i] = unit[b]
-		}
-	})
+	a.rows = floatRows{img, left, top, d.Flip}
+	a.resizer.resize(p, d.Filter, v, &a.rows)
 }
 
-// reversed converts a row of pixels to floats, last pixel first.
-func reversed(dst []float32, row []byte) {
-	for i := len(dst) - 3; i >= 0; i -= 3 {
-		dst[i], dst[i+1], dst[i+2] = unit[row[0]], unit[row[1]], unit[row[2]]
-		row = row[3:]
+func (f *floatRows) put(y int, row []byte) {
+	at := 3 * ((f.top+y)*f.img.W + f.left)
+	dst := f.img.Pix[at : at+len(row)]
+	if f.flip {
+		for i := len(dst) - 3; i >= 0; i -= 3 {
+			dst[i], dst[i+1], dst[i+2] = unit[row[0]], unit[row[1]], unit[row[2]]
+			row = row[3:]
+		}
+		return
+	}
+	for i, b := range row {
+		dst[i] = unit[b]
 	}
 }

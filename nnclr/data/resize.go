@@ -125,13 +125,16 @@ func (r *resizer) weights(f Filter, in, out int) *taps {
 	return t
 }
 
-// resize hands the rows of the window to put, top to bottom, each 3·W bytes that are valid until
-// the next row.
-func (r *resizer) resize(src *Picture, f Filter, v window, put func(y int, row []byte)) {
+// A sink takes the rows of a resized picture, top to bottom. A row is valid until the next one.
+// It is an interface and not a function, since closures are allocated.
+type sink interface{ put(y int, row []byte) }
+
+// resize hands the rows of the window to the sink, 3·W bytes each.
+func (r *resizer) resize(src *Picture, f Filter, v window, to sink) {
 	if v.w == v.outW && v.h == v.outH { // all weights are 0 or 1
 		for y := range v.H {
 			at := 3 * ((v.y+v.top+y)*src.W + v.x + v.left)
-			put(y, src.Pix[at:at+3*v.W])
+			to.put(y, src.Pix[at:at+3*v.W])
 		}
 		return
 	}
@@ -152,7 +155,7 @@ func (r *resizer) resize(src *Picture, f Filter, v window, put func(y int, row [
 		o := v.top + y
 		w := ty.w[o*ty.k : (o+1)*ty.k]
 		vertical(r.bytes, r.sum, r.rows[half*(int(ty.at[o])-first):], w)
-		put(y, r.bytes[:3*v.W])
+		to.put(y, r.bytes[:3*v.W])
 	}
 }
 
@@ -255,6 +258,9 @@ func Scale(src *Picture, f Filter, w, h int) *Picture {
 	dst := new(Picture)
 	dst.Resize(w, h)
 	v := window{w: src.W, h: src.H, outW: w, outH: h, W: w, H: h}
-	new(resizer).resize(src, f, v, func(y int, row []byte) { copy(dst.Pix[3*w*y:], row) })
+	new(resizer).resize(src, f, v, dst)
 	return dst
 }
+
+// put makes a picture a sink.
+func (p *Picture) put(y int, row []byte) { copy(p.Pix[3*p.W*y:], row) }

@@ -1,3 +1,3 @@
-package data_test
+package data
 
 import _ "kith/internal/testflag" // for go test ./... -long
