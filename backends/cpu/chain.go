@@ -29,6 +29,7 @@ type slot struct {
 	size  int            // elements in memory
 	p     unsafe.Pointer // first element, bound for each run
 	tiled unsafe.Pointer // a tile full of repetitions, or nil
+	near  bool           // the tensor lies over an input that was just read: it is in cache
 }
 
 type slotKind uint8
@@ -38,6 +39,7 @@ const (
 	direct                 // the tensor itself, as large as the chain
 	spread                 // a smaller tensor, repeated
 	given                  // passed in: the tile of a core
+	staged                 // in scratch, and then streamed to the tensor; or there, if it is near
 )
 
 // A step is one kernel call on tiles. One of the functions is set.
@@ -51,6 +53,7 @@ type step struct {
 	equal  func(dst []uint8, x, y []float32)
 	widen  func(dst []float32, x []uint16)
 	narrow func(dst []uint16, x []float32)
+	stream func(dst, x []float32)                    // of elements k[0] bytes wide
 	odd    func(s *step, n int, p [4]unsafe.Pointer) // dst and sources of any width
 	column int                                       // 1 + number of a column that src[0] is added to
 
@@ -67,6 +70,9 @@ type chain struct {
 	steps []step
 	regs  int
 	cols  []column
+
+	prefetch func(p *float32, n int)
+	fence    func() // at the end of a chunk, if something is streamed
 }
 
 // A lane is the scratch of one thread.
@@ -115,9 +121,26 @@ func (l *lane) done() { l.busy.drop() }
 func (c *chain) span(l *lane, start, n, chunk int) {
 	for end := start + n; start < end; start += c.tile {
 		n := min(c.tile, end-start)
+		c.ahead(start+n, min(c.tile, end-start-n))
 		c.run(l, start, n, chunk, nil)
 		for i := range c.cols {
 			c.cols[i].ripe(chunk, start+n)
+		}
+	}
+	if c.fence != nil {
+		c.fence()
+	}
+}
+
+// ahead prefetches elements [start, start+n) of what is as large as the chain. The hardware follows
+// a stream within a page, and a tile is a page.
+func (c *chain) ahead(start, n int) {
+	if n <= 0 {
+		return
+	}
+	for i := range c.slots {
+		if s := &c.slots[i]; s.kind == direct {
+			c.prefetch((*float32)(unsafe.Add(s.p, start*s.width)), n*s.width)
 		}
 	}
 }
@@ -146,6 +169,11 @@ func (s *slot) at(l *lane, start, n int, core unsafe.Pointer) unsafe.Pointer {
 		return unsafe.Add(s.p, start*s.width)
 	case given:
 		return core
+	case staged:
+		if !s.near {
+			return l.tile(s.reg)
+		}
+		return unsafe.Add(s.p, start*s.width)
 	}
 	at := start % s.size
 	if at == 0 && s.tiled != nil {
@@ -191,6 +219,12 @@ func (s *step) run(l *lane, n int) {
 		s.widen(floats(dst, n), unsafe.Slice((*uint16)(a), n))
 	case s.narrow != nil:
 		s.narrow(unsafe.Slice((*uint16)(dst), n), floats(a, n))
+	case s.stream != nil:
+		if bytes := n * s.k[0]; dst != a && bytes%4 == 0 {
+			s.stream(floats(dst, bytes/4), floats(a, bytes/4))
+		} else if dst != a {
+			copy(unsafe.Slice((*byte)(dst), bytes), unsafe.Slice((*byte)(a), bytes))
+		}
 	case s.test != nil:
 		s.test(unsafe.Slice((*uint8)(dst), n), floats(a, n))
 	case s.equal != nil:

@@ -209,7 +209,7 @@ func (c *compiler) emit(parts []int, size, goal int) bool {
 	if c.core >= 0 && c.stage[parts[0]] == within {
 		e.receive(c.first[c.core])
 	}
-	e.out.size = size
+	e.out.size, e.out.prefetch = size, c.b.k.Prefetch
 	e.out.tile = tileOf(size, c.periods(parts, size))
 	for n := 0; n < len(parts); n++ {
 		if merged := e.batchNorm(parts[n:]); merged > 0 {
@@ -342,6 +342,8 @@ func (e *emitter) write(v int, reads []int) int {
 	}
 	if v == e.goal {
 		e.slot[v] = e.add(slot{kind: given})
+	} else if e.memory[v] && e.streams(v) {
+		e.slot[v] = e.add(slot{kind: staged, value: v, width: width, reg: e.own()})
 	} else if e.memory[v] && e.p.specs[v].DType != tensor.BF16 {
 		e.slot[v] = e.add(slot{kind: direct, value: v, width: width})
 	} else {
@@ -418,18 +420,46 @@ func (e *emitter) column(i int) bool {
 	return true
 }
 
-// stores writes what leaves in BF16, narrowed, at the end of each tile: so an output may be the
-// memory of an input.
+// streams tells whether value v is so large that it is stored around the caches.
+func (e *emitter) streams(v int) bool {
+	s := e.p.specs[v]
+	return s.DType == tensor.F32 && s.Bytes() >= e.b.stream
+}
+
+// stores writes, at the end of each tile, what leaves in BF16 or is streamed: so an output may be
+// the memory of an input.
 func (e *emitter) stores(parts []int) {
 	if e.core >= 0 && e.stage[parts[0]] == within {
 		parts = append([]int{e.core}, parts...)
 	}
 	for _, i := range parts {
-		if v := e.first[i]; !reduces(e.parts[i].Op) && e.memory[v] && e.p.specs[v].DType == tensor.BF16 {
-			raw := e.add(slot{kind: direct, value: v, width: 2})
-			e.out.steps = append(e.out.steps, step{narrow: e.b.k.Narrow, dst: raw, src: [4]int{e.slot[v]}})
+		v := e.first[i]
+		if reduces(e.parts[i].Op) || !e.memory[v] || e.slot[v] < 0 {
+			continue
+		}
+		if s := e.out.slots[e.slot[v]]; s.kind == staged {
+			to := e.add(slot{kind: direct, value: v, width: s.width})
+			e.out.steps = append(e.out.steps, step{stream: e.b.k.Stream, dst: to, src: [4]int{e.slot[v]}, k: [3]int{s.width}})
+			e.out.fence = e.b.k.Fence
+		}
+		if e.p.specs[v].DType == tensor.BF16 {
+			e.storeHalf(v)
 		}
 	}
+}
+
+// storeHalf narrows v into its tensor, by way of a tile where that is large.
+func (e *emitter) storeHalf(v int) {
+	to := e.add(slot{kind: direct, value: v, width: 2})
+	if e.p.specs[v].Bytes() < e.b.stream {
+		e.out.steps = append(e.out.steps, step{narrow: e.b.k.Narrow, dst: to, src: [4]int{e.slot[v]}})
+		return
+	}
+	via := e.add(slot{kind: staged, value: v, width: 2, reg: e.own()})
+	e.out.steps = append(e.out.steps,
+		step{narrow: e.b.k.Narrow, dst: via, src: [4]int{e.slot[v]}},
+		step{stream: e.b.k.Stream, dst: to, src: [4]int{via}, k: [3]int{2}})
+	e.out.fence = e.b.k.Fence
 }
 
 // batchNorm emits the parts Sub, Mul, Add and perhaps ReLU at the head of a list as one kernel,

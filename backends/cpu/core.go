@@ -229,6 +229,9 @@ func (s *storer) storeChain(t product.Tile) {
 			data, at = data[m:], at+m
 		}
 	}
+	if s.c.fence != nil {
+		s.c.fence()
+	}
 	for i := range s.c.cols {
 		col := &s.c.cols[i]
 		col.drain(&col.chunks[t.Chunk], t.Col, t.Cols)

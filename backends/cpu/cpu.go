@@ -42,6 +42,7 @@ type Backend struct {
 	mem     arena.Arena
 	temp    scratch
 	lanes   []lane
+	stream  int // bytes of a result from which on it is stored around the caches
 
 	table   map[reflect.Type]entry
 	tiles   map[reflect.Type]tileEntry
@@ -52,6 +53,9 @@ type Backend struct {
 	specs   []tensor.Spec
 	err     error // the first failure
 }
+
+// streamLen is half of a common L3: a result as large is out of it before it is read.
+const streamLen = 16 << 20
 
 // Levels returns the names of the levels that this machine can run, lowest first.
 func Levels() []string {
@@ -92,7 +96,7 @@ func New(o Options) (*Backend, error) {
 		}
 		level = l
 	}
-	b := &Backend{level: level, name: "cpu:" + level.String(), k: simd.KernelsOf(level)}
+	b := &Backend{stream: streamLen, level: level, name: "cpu:" + level.String(), k: simd.KernelsOf(level)}
 	if o.Strict {
 		b.name += ",strict"
 	}

@@ -151,11 +151,19 @@ func (b *Backend) runChain(p *program, c *chain, in []view) {
 func (b *Backend) bindChain(p *program, c *chain, in []view) {
 	for i := range c.slots {
 		s := &c.slots[i]
-		if s.kind != direct && s.kind != spread {
+		if s.kind != direct && s.kind != spread && s.kind != staged {
 			continue
 		}
 		v := &p.values[s.value]
-		if v.p == nil || s.value >= p.inputs && c.clashes(i, *v, in) {
+		s.near = false
+		if s.value >= p.inputs && v.p != nil {
+			over, behind := c.over(i, *v, in)
+			if over == askew || behind && s.kind == direct {
+				v.p = nil // it lies askew over an input, or over one that is still read
+			}
+			s.near = over == exact && !behind
+		}
+		if v.p == nil {
 			*v = b.fresh(v.Spec)
 		}
 		b.bind(c, s, *v)
@@ -182,18 +190,27 @@ func (b *Backend) fresh(s tensor.Spec) view {
 	return view{s, b.temp.bytes(s.Bytes()), s.Shape.Size()}
 }
 
-// clashes tells whether slot i, written while a tile is computed, lies over an input that is read
-// after that, or at other places of it.
-func (c *chain) clashes(i int, v view, in []view) bool {
+// How a result lies over the inputs.
+const (
+	beside = iota
+	exact  // its elements are those of an input
+	askew  // some other way
+)
+
+// over tells how v, which slot i writes while a tile is computed, lies over the inputs, and whether
+// one of them is still read behind that.
+func (c *chain) over(i int, v view, in []view) (how int, behind bool) {
 	for k, u := range in {
 		if !overlap(u, v) {
 			continue
 		}
-		if u.p != v.p || u.DType.Size() != v.DType.Size() || u.n != v.n || c.readsAfter(k, i) {
-			return true
+		if u.p != v.p || u.DType.Size() != v.DType.Size() || u.n != v.n {
+			return askew, true
 		}
+		how = exact
+		behind = behind || c.readsAfter(k, i)
 	}
-	return false
+	return how, behind
 }
 
 // readsAfter tells whether input k is read by a step behind the one that writes slot i.

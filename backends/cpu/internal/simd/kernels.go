@@ -41,10 +41,13 @@ type Kernels struct {
 	// Search.
 	Above func(mask []uint32, x, y []float32)
 
-	// Stream stores around the caches what nobody reads soon.
+	// Stream copies what nobody reads soon, around the caches where dst is aligned to 64 bytes and
+	// as long as whole lines; Fence orders that before whatever follows.
 	Stream func(dst, x []float32)
-	// Fence orders Stream before whatever follows.
-	Fence func()
+	Fence  func()
+
+	// Prefetch asks for n bytes that are read soon.
+	Prefetch func(p *float32, n int)
 }
 
 // KernelsOf returns the kernels of a level.
@@ -65,6 +68,6 @@ func goKernels() *Kernels {
 		AddRows: AddRows, AddMoments: AddMoments, Drain: Drain,
 		Sum: Sum, SumSq: SumSq, Dot: Dot, Max: Max, ExpSum: ExpSum,
 		MaxTap: MaxTap, AddWhen: AddWhen, Above: Above,
-		Stream: func(dst, x []float32) { copy(dst, x) }, Fence: func() {},
+		Stream: func(dst, x []float32) { copy(dst, x) }, Fence: func() {}, Prefetch: func(*float32, int) {},
 	}
 }

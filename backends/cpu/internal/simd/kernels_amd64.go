@@ -2,7 +2,10 @@
 
 package simd
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // The tables below are equal but for the level. Kernels that read or write bytes, or that fold
 // lanes, take whole vectors of 16; the few elements behind are done in Go, with the same bits.
@@ -13,7 +16,15 @@ func kernelsAVX2() *Kernels {
 	k.Scale, k.Shift, k.AtLeast = scaleAVX2, shiftAVX2, atLeastAVX2
 	k.ReLU, k.Exp, k.Sqrt, k.Rsqrt, k.Round = reluAVX2, expAVX2, sqrtAVX2, rsqrtAVX2, roundAVX2
 	k.ReLUGrad, k.SubMulAdd, k.SubMulAddMax = reluGradAVX2, subMulAddAVX2, subMulAddMaxAVX2
-	k.AddRows, k.AddMoments, k.Above = addRowsAVX2, addMomentsAVX2, aboveAVX2
+	k.AddRows, k.AddMoments, k.Above, k.Prefetch = addRowsAVX2, addMomentsAVX2, aboveAVX2, prefetch
+	k.Fence = fence
+	k.Stream = func(dst, x []float32) {
+		if len(dst)%16 != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%64 != 0 {
+			copy(dst, x)
+			return
+		}
+		streamAVX2(dst, x)
+	}
 	k.Select = func(dst, a, b []float32, cond []uint8) {
 		n := len(dst) &^ 15
 		selectAVX2(dst[:n], a[:n], b[:n], cond[:n])
@@ -107,7 +118,15 @@ func kernelsAVX512() *Kernels {
 	k.Scale, k.Shift, k.AtLeast = scaleAVX512, shiftAVX512, atLeastAVX512
 	k.ReLU, k.Exp, k.Sqrt, k.Rsqrt, k.Round = reluAVX512, expAVX512, sqrtAVX512, rsqrtAVX512, roundAVX512
 	k.ReLUGrad, k.SubMulAdd, k.SubMulAddMax = reluGradAVX512, subMulAddAVX512, subMulAddMaxAVX512
-	k.AddRows, k.AddMoments, k.Above = addRowsAVX512, addMomentsAVX512, aboveAVX512
+	k.AddRows, k.AddMoments, k.Above, k.Prefetch = addRowsAVX512, addMomentsAVX512, aboveAVX512, prefetch
+	k.Fence = fence
+	k.Stream = func(dst, x []float32) {
+		if len(dst)%16 != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%64 != 0 {
+			copy(dst, x)
+			return
+		}
+		streamAVX512(dst, x)
+	}
 	k.Select = func(dst, a, b []float32, cond []uint8) {
 		n := len(dst) &^ 15
 		selectAVX512(dst[:n], a[:n], b[:n], cond[:n])

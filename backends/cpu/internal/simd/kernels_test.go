@@ -325,6 +325,33 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// Stream copies, at any alignment and length.
+func TestStream(t *testing.T) {
+	for _, l := range Levels() {
+		for n := range 100 {
+			v, _ := operands(8, n, true)
+			for off := range 17 {
+				dst, intact := guarded(n + 16)
+				kernels[l].Stream(dst[off:][:n], v[0])
+				kernels[l].Fence()
+				for i, x := range v[0] {
+					if math.Float32bits(dst[off+i]) != math.Float32bits(x) && x == x {
+						t.Fatalf("%s, n = %d, offset %d: element %d is %v, want %v", l, n, off, i, dst[off+i], x)
+					}
+				}
+				for i, v := range dst {
+					if (i < off || i >= off+n) && v != 0 {
+						t.Fatalf("%s, n = %d, offset %d: wrote element %d", l, n, off, i-off)
+					}
+				}
+				if !intact() {
+					t.Fatalf("%s, n = %d: wrote outside", l, n)
+				}
+			}
+		}
+	}
+}
+
 func TestAbove(t *testing.T) {
 	v, _ := operands(3, 40*PanelCols, true)
 	want := make([]uint32, 40)

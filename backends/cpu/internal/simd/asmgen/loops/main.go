@@ -5,6 +5,8 @@ import "kith/backends/cpu/internal/simd/asmgen/emit"
 
 func main() {
 	tailMasks()
+	prefetch()
+	fence()
 	for _, m := range []*machine{avx2, avx512} {
 		arith(m)
 		exp(m)
@@ -12,6 +14,7 @@ func main() {
 		masks(m)
 		columns(m)
 		fold(m)
+		stream(m)
 		lanes(m)
 		pool(m)
 	}
