@@ -31,6 +31,7 @@ type Scope struct {
 	backend   Backend
 	exact     bool
 	buffers   []Buffer
+	arena     Buffer         // of a root's plans
 	fallbacks map[string]int // of a root
 	over      bool           // closed, or returned
 
@@ -65,6 +66,22 @@ func (s *Scope) alloc(spec Spec) *Tensor {
 	return &Tensor{Spec: spec, buf: b, scope: s}
 }
 
+// Arena is memory of at least the given bytes that all plans of root s share: one of them runs at
+// a time, and none keeps anything there. A larger request replaces it by another buffer.
+func (s *Scope) Arena(bytes int) Buffer {
+	if s.root != nil || s.over {
+		misuse("Arena of a step or of a closed root")
+	}
+	if s.arena != nil && s.arena.Bytes() >= bytes {
+		return s.arena
+	}
+	if s.arena != nil {
+		s.backend.Free(s.arena)
+	}
+	s.arena = s.backend.Alloc(bytes)
+	return s.arena
+}
+
 // Run calls step, commits what it assigned, and frees what it made. If step panics, nothing is
 // committed.
 func (s *Scope) Run(step func(s *Scope)) { s.RunOn(s.backend, step) }
@@ -89,7 +106,10 @@ func (s *Scope) free() {
 	for _, b := range s.buffers {
 		s.backend.Free(b)
 	}
-	s.buffers, s.over = nil, true
+	if s.arena != nil {
+		s.backend.Free(s.arena)
+	}
+	s.buffers, s.arena, s.over = nil, nil, true
 }
 
 // Sync waits for everything queued, and returns the first failure since Open.
