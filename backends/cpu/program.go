@@ -17,7 +17,7 @@ func chains(b *Backend) {
 	}
 	b.table[reflect.TypeFor[tensor.Sum]()] = alone
 	b.table[reflect.TypeFor[tensor.Moments]()] = alone
-	register(b, b.runsFused, func(f *tensor.Fused, out, in []view) { b.execute(b.fused[f], out, in) })
+	register(b, b.runsFused, b.runFused)
 }
 
 // runsAlone tells whether all inputs are of dtypes that tiles have.
@@ -73,25 +73,44 @@ func (b *Backend) alonePart(op tensor.Op, out, in []view) *program {
 	return p
 }
 
-// runsFused tells whether f compiles for inputs of these specs. Run asks just before it runs, and
-// what it asks for is kept; planners ask about many bodies that they then drop.
+// runsFused tells whether f compiles for inputs of these specs. Planners ask about many bodies that
+// they then drop, so nothing is kept but for those that run.
 func (b *Backend) runsFused(f *tensor.Fused, in []tensor.Spec) bool {
-	if p := b.fused[f]; p != nil && slices.EqualFunc(p.specs[:p.inputs], in, tensor.Spec.Equal) {
+	if p := b.fused[f]; p != nil && p.fits(in) {
 		return true
 	}
+	return b.body(f, in) != nil
+}
+
+// runFused runs f as the program compiled when it was first run.
+func (b *Backend) runFused(f *tensor.Fused, out, in []view) {
+	p := b.fused[f]
+	if p == nil || !p.fits(b.specs) {
+		if len(b.fused) >= mostPrograms {
+			clear(b.fused)
+		}
+		p = b.body(f, slices.Clone(b.specs))
+		b.fused[f] = p
+	}
+	b.execute(p, out, in)
+}
+
+// fits tells whether p was compiled for inputs of these specs.
+func (p *program) fits(in []tensor.Spec) bool {
+	return slices.EqualFunc(p.specs[:p.inputs], in, tensor.Spec.Equal)
+}
+
+// body compiles f, or returns nil.
+func (b *Backend) body(f *tensor.Fused, in []tensor.Spec) *program {
 	specs, err := f.Values(in)
 	if err != nil {
-		return false
+		return nil
 	}
 	p := new(program)
 	if !b.compile(p, f.Body, specs, len(in), f.Out) {
-		return false
+		return nil
 	}
-	if len(b.fused) >= mostPrograms {
-		clear(b.fused)
-	}
-	b.fused[f] = p
-	return true
+	return p
 }
 
 // mostPrograms is the number of compiled bodies that are kept; the step of a ResNet-50 has 700.

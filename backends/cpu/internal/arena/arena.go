@@ -16,7 +16,8 @@ const (
 	align  = 64       // bytes; one cache line, one zmm register
 	page   = 4 << 10  // granularity from here on
 	huge   = 2 << 20  // bytes of a huge page; regions begin at a multiple
-	region = 64 << 20 // bytes mapped at once, or as many as a larger block needs
+	least  = 4 << 20  // bytes mapped at once at first; then as many as there are already,
+	region = 64 << 20 // at most so many, or what a larger block needs
 )
 
 // A Block is a piece of an arena. It is valid until Free.
@@ -91,7 +92,7 @@ func (a *Arena) carve(class int) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if need > region {
+		if need >= region {
 			return r[:class], nil
 		}
 		a.fresh = r
@@ -103,7 +104,7 @@ func (a *Arena) carve(class int) ([]byte, error) {
 
 // extend maps a region for need bytes and touches it.
 func (a *Arena) extend(need int) ([]byte, error) {
-	size := max(region, (need+huge-1)/huge*huge)
+	size := max(least, min(a.mapped, region)/huge*huge, (need+huge-1)/huge*huge)
 	whole, err := reserve(size + huge)
 	if err != nil {
 		return nil, err
