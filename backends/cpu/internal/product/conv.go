@@ -22,129 +22,189 @@ func (c Conv) P() int { return (c.H+2*c.Pad-c.R)/c.Stride + 1 }
 // Q returns the width of the output.
 func (c Conv) Q() int { return (c.W+2*c.Pad-c.S)/c.Stride + 1 }
 
+// plain reports whether the convolution is a product of matrices as they lie.
+func (c Conv) plain() bool { return c.R == 1 && c.S == 1 && c.Stride == 1 && c.Pad == 0 }
+
+// forward returns the forward pass as a product: patches by filters.
+func (c Conv) forward() Gemm {
+	return Gemm{M: c.N * c.P() * c.Q(), N: c.K, K: c.R * c.S * c.C, TransB: true}
+}
+
+// gradX returns a phase of the gradient with respect to x as a product.
+func (c Conv) gradX(f phase) Gemm {
+	return Gemm{M: c.N * f.rows * f.columns, N: c.C, K: f.r * f.s * c.K}
+}
+
+// gradW returns the gradient with respect to w as a product over pixels.
+func (c Conv) gradW() Gemm {
+	return Gemm{M: c.K, N: c.R * c.S * c.C, K: c.N * c.P() * c.Q(), TransA: true}
+}
+
 // Chunks returns the number of row chunks of the output of a pass, each of at most 1,024 rows.
-// Rows are pixels (Forward, GradX) or rows of filters, [k·r·s] (GradW).
+// Rows are pixels (Forward, GradX) or filters, of R·S·C elements (GradW).
 func (e *Engine) Chunks(c Conv, p Pass) int {
-	switch p {
-	case Forward:
-		return c.N * c.P()
-	case GradX:
-		return c.N * c.H
+	switch {
+	case p == Forward:
+		return c.forward().Chunks()
+	case p == GradX && c.Stride == 1:
+		return c.gradX(c.phase(0)).Chunks()
+	case p == GradX:
+		return ceil(c.N*c.H*c.W, finishRows)
 	}
-	return c.K
+	return c.gradW().Chunks()
 }
 
 // PackedFilters returns the number of elements of the filters in the form that PackedForward or
 // PackedGradX wants.
-func (e *Engine) PackedFilters(c Conv, p Pass) int { return c.K * c.R * c.S * c.C }
+func (e *Engine) PackedFilters(c Conv, p Pass) int {
+	if p == Forward {
+		return c.forward().PackedLen()
+	}
+	return panels(c.C) * cols * c.R * c.S * c.K
+}
 
 // PackFilters writes w in that form.
-func (e *Engine) PackFilters(dst, w []float32, c Conv, p Pass) { copy(dst, w) }
+func (e *Engine) PackFilters(dst, w []float32, c Conv, p Pass) {
+	if p == Forward {
+		e.Pack(dst, Operand{Data: w}, c.forward())
+		return
+	}
+	e.packTurned(dst, w, c)
+}
 
 // Forward computes y = x ∗ w.
-func (e *Engine) Forward(y Output, x Operand, w []float32, c Conv) { e.PackedForward(y, x, w, c) }
+func (e *Engine) Forward(y Output, x Operand, w []float32, c Conv) {
+	packed := e.share(e.PackedFilters(c, Forward))
+	e.PackFilters(packed, w, c, Forward)
+	e.PackedForward(y, x, packed, c)
+}
 
 // GradX computes the gradient with respect to x: dx [N, H, W, C] from dy [N, P, Q, K].
-func (e *Engine) GradX(dx Output, dy Operand, w []float32, c Conv) { e.PackedGradX(dx, dy, w, c) }
+func (e *Engine) GradX(dx Output, dy Operand, w []float32, c Conv) {
+	packed := e.share(e.PackedFilters(c, GradX))
+	e.PackFilters(packed, w, c, GradX)
+	e.PackedGradX(dx, dy, packed, c)
+}
 
 // PackedForward is Forward with filters in packed form.
 func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
-	xv := x.load(make([]float32, c.N*c.H*c.W*c.C), 0, c.N*c.H*c.W*c.C)
-	p, q := c.P(), c.Q()
-	e.pool.For(c.N*p, func(i int) {
-		t := y.tile(i, q, c.K)
-		{
-			for j := range q {
-				acc := t.Data[j*c.K:][:c.K]
-				c.taps(i%p*c.Stride-c.Pad, j*c.Stride-c.Pad, func(r, s, h, w0 int) {
-					row := xv[((i/p*c.H+h)*c.W+w0)*c.C:][:c.C]
-					for k := range acc {
-						for ch, v := range w[((k*c.R+r)*c.S+s)*c.C:][:c.C] {
-							acc[k] += row[ch] * v
-						}
-					}
-				})
-			}
-		}
-		y.done(t)
-	})
+	g, job := c.forward(), window{pitchA: c.C}
+	if !c.plain() {
+		im := c.patches()
+		job.im = &im
+	}
+	e.runF(y, x, w, g, job)
 }
 
 // PackedGradX is GradX with filters in packed form.
 func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
-	p, q := c.P(), c.Q()
-	dyv := dy.load(make([]float32, c.N*p*q*c.K), 0, c.N*p*q*c.K)
-	e.pool.For(c.N*c.H, func(i int) {
-		t := dx.tile(i, c.W, c.C)
-		n, h := i/c.H, i%c.H
-		for x := range c.W {
-			acc := t.Data[x*c.C:][:c.C]
-			for r := range c.R {
-				for s := range c.S {
-					pp, qq := h+c.Pad-r, x+c.Pad-s
-					if pp < 0 || qq < 0 || pp%c.Stride != 0 || qq%c.Stride != 0 || pp/c.Stride >= p || qq/c.Stride >= q {
-						continue
-					}
-					for k, d := range dyv[((n*p+pp/c.Stride)*q+qq/c.Stride)*c.K:][:c.K] {
-						for ch, v := range w[((k*c.R+r)*c.S+s)*c.C:][:c.C] {
-							acc[ch] += d * v
-						}
-					}
-				}
-			}
+	if c.Stride == 1 {
+		f := c.phase(0)
+		job := window{pitchA: c.K}
+		if !c.plain() {
+			job.im = &f.patches
 		}
-		dx.done(t)
-	})
+		e.runF(dx, dy, w, c.gradX(f), job)
+		return
+	}
+	part := dx
+	part.Done = nil
+	if part.Data == nil {
+		part.Data = e.hold(c.N * c.H * c.W * c.C)
+	}
+	for i := range c.phases() {
+		f := c.phase(i)
+		g := c.gradX(f)
+		e.runF(part, dy, w, g, window{im: &f.patches, to: &scatter{f, c.H, c.W}})
+		w = w[panels(g.N)*cols*g.K:]
+	}
+	if dx.Done != nil {
+		e.finish.run(e, part.Data, c.N*c.H*c.W, c.C, dx.Done)
+	}
 }
 
 // GradW computes the gradient with respect to the filters: dw [K, R, S, C] from dy and x.
 func (e *Engine) GradW(dw Output, dy, x Operand, c Conv) {
-	p, q := c.P(), c.Q()
-	dyv := dy.load(make([]float32, c.N*p*q*c.K), 0, c.N*p*q*c.K)
-	xv := x.load(make([]float32, c.N*c.H*c.W*c.C), 0, c.N*c.H*c.W*c.C)
-	e.pool.For(c.K, func(k int) {
-		t := dw.tile(k, c.R*c.S, c.C)
-		for i := range c.N * p {
-			for j := range q {
-				d := dyv[(i*q+j)*c.K+k]
-				c.taps(i%p*c.Stride-c.Pad, j*c.Stride-c.Pad, func(r, s, h, w0 int) {
-					acc := t.Data[(r*c.S+s)*c.C:][:c.C]
-					for ch, v := range xv[((i/p*c.H+h)*c.W+w0)*c.C:][:c.C] {
-						acc[ch] += d * v
-					}
-				})
-			}
+	var im *patches
+	if !c.plain() {
+		p := c.patches()
+		im = &p
+	}
+	e.gemmTall(dw, dy, x, c.gradW(), im)
+}
+
+// packTurned packs filters for GradX: phase by phase, taps in the order in which a window of dy
+// meets them, [C/32][taps][K][32].
+func (e *Engine) packTurned(dst, w []float32, c Conv) {
+	t := &e.turn
+	*t = turnTask{e: e, dst: dst, w: w, c: c}
+	e.pool.Run(c.R*c.S, t)
+	*t = turnTask{}
+}
+
+// A turnTask packs one tap per chunk.
+type turnTask struct {
+	e      *Engine
+	dst, w []float32
+	c      Conv
+}
+
+// Chunk packs tap i of the packed order.
+func (t *turnTask) Chunk(i int) {
+	c, dst := t.c, t.dst
+	for p := range c.phases() {
+		f := c.phase(p)
+		taps := f.r * f.s
+		if i >= taps {
+			i -= taps
+			dst = dst[panels(c.C)*cols*taps*c.K:]
+			continue
 		}
-		dw.done(t)
+		r := f.tapR + (f.r-1-i/f.s)*f.step
+		s := f.tapS + (f.s-1-i%f.s)*f.step
+		t.tap(dst[i*c.K*cols:], t.w[(r*c.S+s)*c.C:], taps)
+		return
+	}
+}
+
+// tap packs w[k][tap] for all filters: 32 channels of each are contiguous.
+func (t *turnTask) tap(dst, w []float32, taps int) {
+	c := t.c
+	pitch, step := c.R*c.S*c.C, taps*c.K*cols
+	full := c.C / cols
+	if full > 0 {
+		t.e.kern.CopyPanels(&dst[0], &w[0], c.K, pitch, full, step)
+	}
+	if rest := c.C % cols; rest > 0 {
+		for k := range c.K {
+			row := dst[full*step+k*cols:][:cols]
+			clear(row[copy(row, w[k*pitch+full*cols:][:rest]):])
+		}
+	}
+}
+
+// finishRows is the number of rows that are finished at a time when a pass cannot do it by itself.
+const finishRows = 512
+
+// A finishTask shows a stored output to Done, a chunk of rows each.
+type finishTask struct {
+	data       []float32
+	rows, cols int
+	done       func(Tile)
+}
+
+func (t *finishTask) run(e *Engine, data []float32, rows, cols int, done func(Tile)) {
+	*t = finishTask{data, rows, cols, done}
+	e.pool.Run(ceil(rows, finishRows), t)
+	*t = finishTask{}
+}
+
+// Chunk finishes rows chunk·finishRows and on.
+func (t *finishTask) Chunk(chunk int) {
+	r0 := chunk * finishRows
+	rows := min(finishRows, t.rows-r0)
+	t.done(Tile{
+		Data: t.data[r0*t.cols : (r0+rows)*t.cols], Pitch: t.cols,
+		Row: r0, Rows: rows, Cols: t.cols, Chunk: chunk,
 	})
-}
-
-// taps calls f for the taps of a window at (h0, w0) that lie on the image.
-func (c Conv) taps(h0, w0 int, f func(r, s, h, w int)) {
-	for r := range c.R {
-		for s := range c.S {
-			if h, w := h0+r, w0+s; h >= 0 && h < c.H && w >= 0 && w < c.W {
-				f(r, s, h, w)
-			}
-		}
-	}
-}
-
-// tile returns chunk i of an output of rows×cols chunks, cleared unless it is added to.
-func (o Output) tile(i, rows, cols int) Tile {
-	t := Tile{Pitch: cols, Row: i * rows, Rows: rows, Cols: cols, Chunk: i}
-	if o.Data == nil {
-		t.Data = make([]float32, rows*cols)
-		return t
-	}
-	if t.Data = o.Data[i*rows*cols:][:rows*cols]; !o.Add {
-		clear(t.Data)
-	}
-	return t
-}
-
-func (o Output) done(t Tile) {
-	if o.Done != nil {
-		o.Done(t)
-	}
 }

@@ -52,7 +52,7 @@ func (g Gemm) cut() (block, each int) {
 // Gemm computes a product.
 func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 	if g.TransA {
-		e.gemmTall(out, a, b, g)
+		e.gemmTall(out, a, b, g, nil)
 		return
 	}
 	packed := e.share(g.PackedLen())
@@ -62,5 +62,5 @@ func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 
 // PackedGemm computes a product whose second operand is packed. The first may not be transposed.
 func (e *Engine) PackedGemm(out Output, a Operand, packed []float32, g Gemm) {
-	e.runF(out, a, packed, g, window{pitchA: g.K, pitchC: g.N})
+	e.runF(out, a, packed, g, window{pitchA: g.K})
 }

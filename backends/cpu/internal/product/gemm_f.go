@@ -2,9 +2,11 @@ package product
 
 import "kith/backends/cpu/internal/simd"
 
-// A window says where the rows of a product lie, in elements.
+// A window says where the rows of a product lie, if not one after another.
 type window struct {
-	pitchA, pitchC int
+	pitchA int      // elements from row to row of a, where a is a matrix
+	im     *patches // a is the patches of a map
+	to     *scatter // rows of the result go to the pixels of a phase
 }
 
 // A gemmF is a product by family F: rows of a stand where they are, b is packed. A chunk is a
@@ -33,7 +35,7 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 	t.block, t.each = g.cut()
 	t.chunks = ceil(g.M, t.block*t.each)
 	// Rows a multiple of 4 KiB apart would share one set of L1.
-	t.copyA = a.Load != nil || w.pitchA*4%4096 == 0
+	t.copyA = a.Load != nil || w.im != nil || w.pitchA*4%4096 == 0
 	t.group = t.columns()
 	e.reserve(t.block*spread(t.depth) + t.block*(t.group+cols))
 	e.pool.Run(t.chunks*ceil(g.N, t.group), t)
@@ -66,10 +68,13 @@ func (t *gemmF) Chunk(i int) {
 	for m0 := chunk * rows; m0 < min((chunk+1)*rows, t.g.M); m0 += t.block {
 		tile := Tile{Row: m0, Rows: min(t.block, t.g.M-m0), Col: n0, Cols: n1 - n0, Chunk: chunk}
 		tile.Data, tile.Pitch = cbuf, t.group
-		if t.out.Data != nil {
-			tile.Data, tile.Pitch = t.out.Data[m0*t.w.pitchC+n0:], t.w.pitchC
+		if t.out.Data != nil && t.w.to == nil {
+			tile.Data, tile.Pitch = t.out.Data[m0*t.g.N+n0:], t.g.N
 		}
 		t.blockOf(s, tile, abuf, cbuf)
+		if t.w.to != nil {
+			t.scatter(tile)
+		}
 		if t.out.Done != nil {
 			t.out.Done(tile)
 		}
@@ -78,7 +83,7 @@ func (t *gemmF) Chunk(i int) {
 
 // blockOf computes one block of rows in all depth blocks.
 func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
-	add := t.out.Add && t.out.Data != nil
+	add := t.out.Add && t.out.Data != nil && t.w.to == nil
 	if t.g.K == 0 && !add {
 		for r := range c.Rows {
 			clear(c.Data[r*c.Pitch:][:c.Cols])
@@ -101,10 +106,23 @@ func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
 	}
 }
 
+// scatter sets or adds rows of a tile to their pixels.
+func (t *gemmF) scatter(c Tile) {
+	for r := range c.Rows {
+		dst := t.out.Data[t.w.to.row(c.Row+r)*t.g.N+c.Col:][:c.Cols]
+		addRows(dst, c.Data[r*c.Pitch:][:c.Cols], t.out.Add)
+	}
+}
+
 // rowsOf returns rows of a, in place or copied.
 func (t *gemmF) rowsOf(buf []float32, m0, rows, k0, depth int) (a []float32, pitch int) {
 	if !t.copyA {
 		return t.a.Data[m0*t.w.pitchA+k0:], t.w.pitchA
+	}
+	if t.w.im != nil {
+		pitch = spread(depth)
+		t.w.im.gather(buf, pitch, t.a, m0, rows, k0, depth)
+		return buf, pitch
 	}
 	// Whole rows that do not alias are loaded as they lie, many at a time.
 	if pitch = depth; depth < t.w.pitchA || depth*4%4096 == 0 {

@@ -16,20 +16,21 @@ type gemmW struct {
 	g     Gemm
 	out   Output
 	a, b  Operand
-	panel bool // b is packed in panels
+	im    *patches // b is the patches of a map
+	panel bool     // b is packed in panels
 
 	down, across int // rectangles
 	slabs, slab  int // slabs, and depth of each
 	partial      []float32
 }
 
-// gemmTall computes a product with TransA.
-func (e *Engine) gemmTall(out Output, a, b Operand, g Gemm) {
+// gemmTall computes a product with TransA. If im is set, b is a map and its patches are meant.
+func (e *Engine) gemmTall(out Output, a, b Operand, g Gemm, im *patches) {
 	if g.M == 0 || g.N == 0 {
 		return
 	}
 	t := &e.gemmW
-	*t = gemmW{e: e, g: g, out: out, a: a, b: b}
+	*t = gemmW{e: e, g: g, out: out, a: a, b: b, im: im}
 	t.down, t.across = ceil(g.M, tallRows), ceil(g.N, tallCols)
 	t.slabs = max(1, min(ceil(wantTasks, t.down*t.across), g.K/slabDepth))
 	t.slab = ceil(ceil(g.K, t.slabs), tallDepth) * tallDepth
@@ -84,7 +85,10 @@ func (t *gemmW) Chunk(i int) {
 		// Columns of a tall matrix alias in L1 at almost any pitch, so both operands are copied.
 		lda, ldb := spread(m1-m0), spread(n1-n0)
 		t.a.gather(abuf, lda, tmp, t.g.M, k, depth, m0, m1-m0)
-		if !t.panel {
+		switch {
+		case t.im != nil:
+			t.im.gather(bbuf, ldb, t.b, k, depth, n0, n1-n0)
+		case !t.panel:
 			t.b.gather(bbuf, ldb, tmp, t.g.N, k, depth, n0, n1-n0)
 		}
 		for n := n0; n < n1; n += cols {

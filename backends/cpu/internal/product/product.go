@@ -68,10 +68,14 @@ type Engine struct {
 	shared []float32 // packed operands and partial results, seen by all workers
 	slots  []slot    // scratch of whoever runs a chunk
 
-	pack  packTask
-	gemmF gemmF
-	gemmW gemmW
-	slabs slabTask
+	held []float32 // a result that no tensor holds
+
+	pack   packTask
+	turn   turnTask
+	gemmF  gemmF
+	gemmW  gemmW
+	slabs  slabTask
+	finish finishTask
 }
 
 // New returns an engine. The level must be one of simd.Levels.

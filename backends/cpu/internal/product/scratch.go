@@ -59,6 +59,14 @@ func (e *Engine) share(n int) []float32 {
 	return e.shared[:n]
 }
 
+// hold returns n elements apart from the shared scratch.
+func (e *Engine) hold(n int) []float32 {
+	if len(e.held) < n {
+		e.held = e.opt.Alloc(n)
+	}
+	return e.held[:n]
+}
+
 // split returns how length is cut into as few pieces of at most most elements as possible, as even
 // as possible: big pieces of size+1, then pieces-big of size.
 func split(length, most int) (pieces, size, big int) {
