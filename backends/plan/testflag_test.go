@@ -1,0 +1,3 @@
+package plan
+
+import _ "kith/internal/testflag" // for go test ./... -long
