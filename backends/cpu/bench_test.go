@@ -92,3 +92,58 @@ func bandwidth(bytes int, f func()) float64 {
 	}
 	return float64(bytes) / float64(best.Nanoseconds())
 }
+
+// BenchmarkRows times the ops of heads, loss and stem that are not products.
+func BenchmarkRows(b *testing.B) {
+	for _, name := range Levels() {
+		if name == "generic" {
+			continue
+		}
+		be, err := New(Options{Level: name})
+		if err != nil {
+			b.Fatal(err)
+		}
+		root := tensor.Open(be)
+		for _, k := range []struct {
+			op    tensor.Op
+			in    []tensor.Spec
+			flops float64
+		}{
+			{tensor.NearestRow{K: 2}, []tensor.Spec{of(f32, 512, 256), of(f32, 65536, 256), of(tensor.I32, 512), of(tensor.I32, 65536)}, 2 * 512 * 256 * 65536},
+			{tensor.CrossEntropy{}, []tensor.Spec{of(f32, 512, 512), of(tensor.I32, 512)}, 0},
+			{tensor.CrossEntropyGrad{}, []tensor.Spec{of(f32, 512, 512), of(tensor.I32, 512), of(f32, 512), of(f32, 512)}, 0},
+			{tensor.MaxPool{Size: 3, Stride: 2, Pad: 1}, []tensor.Spec{of(f32, 8, 112, 112, 64)}, 0},
+			{tensor.MaxPoolGrad{MaxPool: tensor.MaxPool{Size: 3, Stride: 2, Pad: 1}, H: 112, W: 112}, []tensor.Spec{of(f32, 8, 56, 56, 64), of(tensor.U8, 8, 56, 56, 64)}, 0},
+			{tensor.AvgPool{}, []tensor.Spec{of(f32, 64, 7, 7, 2048)}, 0},
+			{tensor.AvgPoolGrad{H: 7, W: 7}, []tensor.Spec{of(f32, 64, 2048)}, 0},
+			{tensor.RowDot{}, []tensor.Spec{of(f32, 512, 256), of(f32, 512, 256)}, 0},
+			{tensor.Gather{}, []tensor.Spec{of(f32, 65536, 256), of(tensor.I32, 512)}, 0},
+			{tensor.Uniform{}, []tensor.Spec{of(f32, 1<<20), of(tensor.I32)}, 0},
+			{tensor.Permute{Axes: tensor.DimsOf(0, 3, 1, 2)}, []tensor.Spec{of(f32, 64, 32, 32, 64)}, 0},
+		} {
+			in := draw(k.in, 3)
+			for i, s := range k.in {
+				for j := range in[i].Data {
+					if s.DType == tensor.I32 {
+						in[i].Data[j] = float64(j % 500)
+					}
+				}
+			}
+			specs, err := k.op.Infer(k.in)
+			if err != nil {
+				b.Fatal(err)
+			}
+			ts, out := tensorsOf(root, in), blanks(root, specs)
+			b.Run(name+"/"+tensor.OpName(k.op), func(b *testing.B) {
+				be.Run(k.op, out, ts)
+				for b.Loop() {
+					be.Run(k.op, out, ts)
+				}
+				if k.flops > 0 {
+					b.ReportMetric(k.flops*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GF")
+				}
+			})
+		}
+		be.Close()
+	}
+}

@@ -64,7 +64,7 @@ func (c *column) start(b *Backend, chunks, size int) {
 		}
 		if c.kind == moments {
 			p.squares, p.squares64, p.pivots = b.temp.zeros(c.c), b.temp.zeros64(c.c), b.temp.floats(c.c)
-			fillFirst(p.pivots, none)
+			fillWith(p.pivots, none)
 		}
 		c.chunks[i] = p
 	}
@@ -74,7 +74,7 @@ func (c *column) start(b *Backend, chunks, size int) {
 // anyway.
 var none = float32(math.NaN())
 
-func fillFirst(x []float32, v float32) {
+func fillWith(x []float32, v float32) {
 	for i := range x {
 		x[i] = v
 	}

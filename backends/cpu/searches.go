@@ -16,12 +16,13 @@ func searches(b *Backend) {
 
 const (
 	slabRows = 4096 // rows that one task searches
-	stepRows = 112  // rows scored at a time: eight tiles of 14
+	stepRows = 112  // rows scored at a time: eight tiles of 14, which stay in L2 for all panels
+	together = 4    // panels of queries in a task
 	panel    = simd.PanelCols
 )
 
-// A search is the loop of NearestRow. A task is a slab of rows and a panel of 32 queries; it keeps
-// the K best of its slab per query, and slabs are merged in their order, so ties go to the smaller
+// A search is the loop of NearestRow. A task is a slab of rows and four panels of 32 queries; it
+// keeps the K best of its slab per query, and slabs are merged in their order, so ties go to the smaller
 // index whoever comes first. The product queries × rows is never in memory but for a tile.
 //
 // A score is one chain of fused multiply-adds over the depth. With vectors, 32 queries are the
@@ -37,6 +38,7 @@ type search struct {
 	index      []int32   // [slab][panel][32][K]
 	score      []float32
 	panelCount int
+	groups     int    // of panels
 	taps       [1]int // the offset of a product's only tap
 }
 
@@ -50,7 +52,8 @@ func (b *Backend) nearestRow(o tensor.NearestRow, out, in []view) {
 	s.score = b.temp.floats(slabs * s.panelCount * panel * o.K)
 	s.panels = b.temp.floats(s.panelCount * d * panel)
 	s.pack()
-	b.pool.Run(slabs*s.panelCount, s)
+	s.groups = (s.panelCount + together - 1) / together
+	b.pool.Run(slabs*s.groups, s)
 	for i := range n {
 		index, score := out[0].i32()[i*o.K:][:o.K], out[1].f32()[i*o.K:][:o.K]
 		blank(index, score)
@@ -105,41 +108,51 @@ func (s *search) skips(i, j int) bool {
 	return rowID == -2 || id >= 0 && (id == rowID) != s.o.Same
 }
 
-// Chunk searches one slab for one panel of queries.
+// Chunk searches one slab for one group of panels.
 func (s *search) Chunk(task int) {
-	slab, p := task/s.panelCount, task%s.panelCount
+	slab, first := task/s.groups, task%s.groups*together
+	panels := min(together, s.panelCount-first)
 	from, to := slab*slabRows, min((slab+1)*slabRows, len(s.rowID))
-	size := panel * s.o.K
-	index, score := s.index[task*size:][:size], s.score[task*size:][:size]
+	k := s.o.K
+	at, size := (slab*s.panelCount+first)*panel*k, panels*panel*k
+	index, score := s.index[at:][:size], s.score[at:][:size]
 	blank(index, score)
 	if s.b.level == simd.Generic {
-		for i := p * panel; i < min((p+1)*panel, len(s.id)); i++ {
-			s.plain(i, from, to, index[i%panel*s.o.K:][:s.o.K], score[i%panel*s.o.K:][:s.o.K])
+		for i := range min(panels*panel, len(s.id)-first*panel) {
+			s.plain(first*panel+i, from, to, index[i*k:][:k], score[i*k:][:k])
 		}
 		return
 	}
 	l := s.b.lane()
 	defer l.done()
-	scratch := l.floats(stepRows*panel + panel + stepRows)
-	scores, worst := scratch[:stepRows*panel], scratch[stepRows*panel:][:panel]
-	mask := unsafe.Slice((*uint32)(unsafe.Pointer(&scratch[(stepRows+1)*panel])), stepRows)
-	for i := range worst { // nothing is better than NaN: while places are free every row counts
-		worst[i] = float32(math.NaN())
-	}
+	scratch := l.floats(stepRows*panel + panels*panel + stepRows)
+	scores, worst := scratch[:stepRows*panel], scratch[stepRows*panel:][:panels*panel]
+	mask := unsafe.Slice((*uint32)(unsafe.Pointer(&scratch[(stepRows+panels)*panel])), stepRows)
+	fillWith(worst, none) // nothing is better than NaN: while places are free every row counts
 	for at := from; at < to; at += stepRows {
 		n := min(stepRows, to-at)
-		s.scoreRows(l, p, at, n, scores)
-		s.b.k.Above(mask[:n], scores[:n*panel], worst)
-		for r, m := range mask[:n] {
-			for ; m != 0; m &= m - 1 {
-				c := bits.TrailingZeros32(m)
-				if i := p*panel + c; i < len(s.id) && !s.skips(i, at+r) {
-					list := score[c*s.o.K:][:s.o.K]
-					insert(index[c*s.o.K:][:s.o.K], list, int32(at+r), scores[r*panel+c])
-					if index[(c+1)*s.o.K-1] >= 0 {
-						worst[c] = list[s.o.K-1]
-					}
-				}
+		for p := range panels {
+			s.scoreRows(l, first+p, at, n, scores)
+			bar := worst[p*panel:][:panel]
+			s.b.k.Above(mask[:n], scores[:n*panel], bar)
+			s.keep(first+p, at, mask[:n], scores, bar, index[p*panel*k:], score[p*panel*k:])
+		}
+	}
+}
+
+// keep puts the rows that are above the bar of a query of panel p into its list, and raises the
+// bar.
+func (s *search) keep(p, at int, mask []uint32, scores, bar []float32, index []int32, score []float32) {
+	k := s.o.K
+	for r, m := range mask {
+		for ; m != 0; m &= m - 1 {
+			c := bits.TrailingZeros32(m)
+			if i := p*panel + c; i >= len(s.id) || s.skips(i, at+r) {
+				continue
+			}
+			insert(index[c*k:][:k], score[c*k:][:k], int32(at+r), scores[r*panel+c])
+			if index[(c+1)*k-1] >= 0 {
+				bar[c] = score[(c+1)*k-1]
 			}
 		}
 	}
