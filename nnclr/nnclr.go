@@ -104,7 +104,7 @@ func (m *NNCLR) Look(c *nn.Ctx, x *tensor.Tensor, k int) (id, score *tensor.Tens
 	any := u.Iota(0).Fill(-1)
 	index, score := u.NearestRow(c.See(m.Support.Rows), any, c.See(m.Support.ID), tensor.NearestRow{K: k})
 	n := u.Shape[0]
-	ids := c.See(m.Support.ID).Reshape(m.config.Search.Size, 1).Gather(index.Reshape(n * k)).Reshape(n, k)
+	ids := c.See(m.Support.ID).Reshape(m.config.Search.Size, 1).Gather(index.Reshape(n*k)).Reshape(n, k)
 	return ids.Select(atLeastZero(index, tensor.F32), ids.Fill(-1)), score
 }
 
