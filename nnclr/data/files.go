@@ -120,3 +120,6 @@ func (l *listing) notes() (n []string) {
 
 // base is the last element of a slash-separated path.
 func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// Label is the label of image i.
+func (f *files) Label(i int) int { return int(f.entries[i].label) }

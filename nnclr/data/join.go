@@ -91,6 +91,12 @@ func (j *joined) Size(i int) int64 {
 	return size(j.part[part], at)
 }
 
+// Label is the label of image i.
+func (j *joined) Label(i int) int {
+	part, at := j.find(i)
+	return j.relabel(part, labelOf(j.part[part], at))
+}
+
 // Centered: all parts are.
 func (j *joined) Centered() bool {
 	return !slices.ContainsFunc(j.part, func(d Dataset) bool { c, ok := d.(Centered); return !ok || !c.Centered() })
@@ -130,6 +136,7 @@ func (s *subset) Open(i int) ([]byte, int, error) {
 func (s *subset) Classes() []string { return ClassNames(s.of) }
 func (s *subset) Name(i int) string { return Name(s.of, s.index[i]) }
 func (s *subset) Size(i int) int64  { return size(s.of, s.index[i]) }
+func (s *subset) Label(i int) int   { return labelOf(s.of, s.index[i]) }
 func (s *subset) Centered() bool    { c, ok := s.of.(Centered); return ok && c.Centered() }
 
 // size is the number of encoded bytes of image i, 0 where there are none.

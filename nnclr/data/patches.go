@@ -108,3 +108,6 @@ func (p *patches) Name(i int) string {
 
 // Centered: a patch is evaluated by its central square.
 func (p *patches) Centered() bool { return true }
+
+// Label is the photograph of patch i.
+func (p *patches) Label(i int) int { return i / p.each }

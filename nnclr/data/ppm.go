@@ -84,6 +84,10 @@ func ppmDecode(r io.Reader) (image.Image, error) {
 	}
 	p := new(Picture)
 	p.Resize(h.w, h.h)
+	if h.form == '6' && h.top == 255 { // packed shards
+		_, err := io.ReadFull(b, p.Pix)
+		return p, unexpected(err)
+	}
 	c := h.channels()
 	for i := range h.w * h.h * c {
 		v, err := h.sample(b)

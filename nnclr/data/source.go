@@ -38,7 +38,6 @@ func Open(sources []string, o Options) (*Sets, error) {
 				s.Classes = append(s.Classes, name)
 			}
 		}
-		s.Notes = append(s.Notes, c.notes...)
 	}
 	if len(opened) > 1 {
 		slices.Sort(s.Classes)
@@ -50,6 +49,7 @@ func Open(sources []string, o Options) (*Sets, error) {
 			return nil, &Error{sources[i], err}
 		}
 		train, bank, score = append(train, t...), append(bank, b...), append(score, q...)
+		s.Notes = append(s.Notes, c.notes...)
 	}
 	if len(train) == 0 {
 		return nil, &Error{strings.Join(sources, " "), errors.New("no images to train on")}
@@ -182,6 +182,7 @@ var schemes = map[string]func(arg string, o Options) (*collection, error){
 	"csv":      openCSV,
 	"list":     openList,
 	"folder":   openFolder,
+	"pack":     openPack,
 }
 
 func openBuiltin(name string, o Options) (*collection, error) {
@@ -260,7 +261,7 @@ func recognizeFolder(path string) opener {
 	case has("unlabeled_X.bin") || has("train_X.bin"):
 		return schemes["stl10"]
 	case has("pack.json"):
-		return nil
+		return openPack
 	case has("data_batch_1") && has("batches.meta"), has("train") && has("meta") && !has("train/"):
 		return func(string, Options) (*collection, error) {
 			return nil, errors.New("CIFAR as Python pickles is not read; get the binary version (cifar-10-binary.tar.gz)")

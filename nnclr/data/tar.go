@@ -141,7 +141,7 @@ func indexTars(list []*os.File, o Options) (*listing, error) {
 			e.part = int32(part)
 			e.at, err = f.Seek(0, io.SeekCurrent) // the reader does not read ahead
 			if err != nil || claims(e.name) {
-				return err
+				return l.sort(e, nil, err)
 			}
 			var head [sniffLen]byte
 			n, err := f.ReadAt(head[:min(int64(sniffLen), e.size)], e.at)
