@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"kith/backends/cpu"
+	"kith/tensor"
+)
+
+// openDevice opens the device of a setting. A device that was asked for and is not there is an error, never another
+// device in silence.
+func openDevice(name string, threads int) (tensor.Backend, error) {
+	family, words, _ := strings.Cut(name, ":")
+	switch family {
+	case "auto", "cpu":
+		b, err := openCPU(words, threads)
+		if err != nil {
+			return nil, &failure{code: exitDevice, msg: fmt.Sprintf("--device %s: %v", name, err), err: err,
+				hints: []string{"drop --device for the best that is here; see  pretrain doctor"}}
+		}
+		return b, nil
+	}
+	return nil, usage("--device auto, cpu, cpu:generic, cpu:avx2, cpu:avx512", "--device %s: no such device", name)
+}
+
+func openCPU(words string, threads int) (tensor.Backend, error) {
+	o := cpu.Options{Threads: threads}
+	for _, w := range strings.Split(words, ",") {
+		if w == "strict" {
+			o.Strict = true
+		} else {
+			o.Level = w
+		}
+	}
+	return cpu.New(o)
+}
