@@ -1,0 +1,71 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// ops compares single convolutions and products with PyTorch.
+func ops(args []string) error {
+	f := flag.NewFlagSet("ops", flag.ExitOnError)
+	python := f.String("python", "python3", "interpreter with torch")
+	threads := f.Int("threads", 2, "threads")
+	precision := f.String("precision", "fp32", "fp32 or bf16")
+	rounds := f.Int("rounds", 3, "how often each is run, in turns")
+	f.Parse(args)
+	pretrain, done, err := kith()
+	if err != nil {
+		return err
+	}
+	defer done()
+	common := []string{"--threads", strconv.Itoa(*threads), "--precision", *precision}
+	ours, theirs := table{}, table{}
+	for range *rounds {
+		if err := ours.add(pretrain, append([]string{"bench", "ops", "--json"}, common...)); err != nil {
+			return err
+		}
+		if err := theirs.add(*python, append([]string{"torch_conv.py"}, common...)); err != nil {
+			return err
+		}
+	}
+	return compare("PyTorch", ours, theirs)
+}
+
+// table is the fastest record of each shape and pass.
+type table map[[2]string]record
+
+func (t table) add(name string, args []string) error {
+	got, err := run(name, args...)
+	if err != nil {
+		return err
+	}
+	for _, r := range got {
+		key := [2]string{r.Shape, r.Pass}
+		if r.GFLOPS > t[key].GFLOPS {
+			t[key] = r
+		}
+	}
+	return nil
+}
+
+// compare prints what both have, and the geometric mean of the ratios.
+func compare(peer string, ours, theirs table) error {
+	fmt.Printf("| shape | pass | kith GF/s | of FMA peak | %s GF/s | ratio |\n|---|---|---|---|---|---|\n", peer)
+	logs, n := 0.0, 0
+	for _, key := range sorted(theirs) {
+		a, ok := ours[key]
+		if !ok {
+			continue
+		}
+		ratio := a.GFLOPS / theirs[key].GFLOPS
+		logs, n = logs+math.Log(ratio), n+1
+		fmt.Printf("| %s | %s | %.0f | %.2f | %.0f | **%.2f** |\n", key[0], key[1], a.GFLOPS, a.GFLOPS/a.Peak, theirs[key].GFLOPS, ratio)
+	}
+	if n == 0 {
+		return fmt.Errorf("kith and %s have no shape in common", peer)
+	}
+	fmt.Printf("\ngeometric mean of %d ratios: %.2f\n", n, math.Exp(logs/float64(n)))
+	return nil
+}
