@@ -21,9 +21,10 @@ type entry struct {
 	bad   string // why it cannot be read, if the listing found out
 }
 
-// A store reads the bytes of entries, from many goroutines at once. It may use buf.
+// A store reads the bytes of entries, from many goroutines at once. It may read into *buf, and
+// grow it; a nil buf asks for memory that the caller keeps.
 type store interface {
-	read(e *entry, buf []byte) ([]byte, error)
+	read(e *entry, buf *[]byte) ([]byte, error)
 }
 
 // files is a dataset of encoded files: folders, archives, lists.
@@ -36,6 +37,16 @@ type files struct {
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
+// scratch returns n bytes, in *buf unless that is nil or the bytes are so many that keeping them
+// would not pay.
+func scratch(buf *[]byte, n int) []byte {
+	if buf == nil || n > 4<<20 {
+		return make([]byte, n)
+	}
+	*buf = growBytes(*buf, n)
+	return *buf
+}
+
 func (f *files) Len() int { return len(f.entries) }
 
 func (f *files) At(i int) (image.Image, int, error) { return at(f, i) }
@@ -43,19 +54,16 @@ func (f *files) At(i int) (image.Image, int, error) { return at(f, i) }
 func (f *files) Read(i int, p *Picture) (int, error) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	b, label, err := f.open(i, *buf)
+	b, label, err := f.open(i, buf)
 	if err != nil {
 		return label, err
-	}
-	if cap(b) > cap(*buf) && cap(b) <= 1<<20 { // keep what the store allocated, unless it is huge
-		*buf = b[:0]
 	}
 	return label, Decode(b, f.o, p)
 }
 
 func (f *files) Open(i int) ([]byte, int, error) { return f.open(i, nil) }
 
-func (f *files) open(i int, buf []byte) ([]byte, int, error) {
+func (f *files) open(i int, buf *[]byte) ([]byte, int, error) {
 	if i < 0 || i >= len(f.entries) {
 		return nil, -1, outside(i, len(f.entries))
 	}

@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -12,7 +13,7 @@ import (
 // A folder is the store of files on disk.
 type folder struct{ root string }
 
-func (f folder) read(e *entry, buf []byte) ([]byte, error) {
+func (f folder) read(e *entry, buf *[]byte) ([]byte, error) {
 	file, err := os.Open(filepath.Join(f.root, filepath.FromSlash(e.name)))
 	if err != nil {
 		return nil, pathless(err)
@@ -26,9 +27,12 @@ func (f folder) read(e *entry, buf []byte) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
-	buf = growBytes(buf, int(min(info.Size(), defaultMaxBytes*4)))
-	n, err := io.ReadFull(file, buf)
-	return buf[:n], pathless(err)
+	if info.Size() > max(e.size, defaultMaxBytes) {
+		return nil, fmt.Errorf("has grown from %d to %d bytes", e.size, info.Size())
+	}
+	b := scratch(buf, int(info.Size()))
+	n, err := io.ReadFull(file, b)
+	return b[:n], pathless(err)
 }
 
 // pathless drops the path from an error: whoever reports it names the file anyway.

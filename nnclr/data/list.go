@@ -15,7 +15,7 @@ import (
 // A pathList is the store of listed files: names are relative to a folder, or absolute.
 type pathList struct{ folder string }
 
-func (p pathList) read(e *entry, buf []byte) ([]byte, error) {
+func (p pathList) read(e *entry, buf *[]byte) ([]byte, error) {
 	if filepath.IsAbs(e.name) {
 		return folder{}.read(e, buf)
 	}

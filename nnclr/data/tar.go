@@ -28,13 +28,13 @@ var errRAM = errors.New("archive exceeds data_ram")
 // stay open as long as the process.
 type shards []*os.File
 
-func (s shards) read(e *entry, buf []byte) ([]byte, error) {
-	buf = growBytes(buf, int(e.size))
-	n, err := s[e.part].ReadAt(buf, e.at)
-	if n == len(buf) {
+func (s shards) read(e *entry, buf *[]byte) ([]byte, error) {
+	b := scratch(buf, int(e.size))
+	n, err := s[e.part].ReadAt(b, e.at)
+	if n == len(b) {
 		err = nil
 	}
-	return buf, pathless(unexpected(err))
+	return b, pathless(unexpected(err))
 }
 
 // blocks are the encoded members of a compressed archive, in memory. They come in large pieces,
@@ -47,7 +47,7 @@ type blocks struct {
 
 const blockSize = 16 << 20
 
-func (b *blocks) read(e *entry, _ []byte) ([]byte, error) {
+func (b *blocks) read(e *entry, _ *[]byte) ([]byte, error) {
 	end := e.at + e.size
 	return b.piece[e.part][e.at:end:end], nil
 }

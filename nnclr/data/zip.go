@@ -11,14 +11,14 @@ import (
 // A zipped store reads members of a zip, each on its own.
 type zipped struct{ file []*zip.File }
 
-func (z *zipped) read(e *entry, buf []byte) ([]byte, error) {
+func (z *zipped) read(e *entry, buf *[]byte) ([]byte, error) {
 	r, err := z.file[e.part].Open()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	buf = growBytes(buf, int(e.size))
-	if _, err := io.ReadFull(r, buf); err != nil {
+	b := scratch(buf, int(e.size))
+	if _, err := io.ReadFull(r, b); err != nil {
 		return nil, unexpected(err)
 	}
 	// One more read checks the sum at the end, and that the size was told right.
@@ -26,7 +26,7 @@ func (z *zipped) read(e *entry, buf []byte) ([]byte, error) {
 	if n, err := r.Read(more[:]); n > 0 || err != io.EOF {
 		return nil, errors.Join(errors.New("zip: damaged member"), err)
 	}
-	return buf, nil
+	return b, nil
 }
 
 // openZip lists a zip like a folder.
