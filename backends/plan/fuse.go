@@ -16,34 +16,41 @@ const (
 // bytes and the backend has a kernel for the result. A backend that is no Prober gets no fusion.
 //
 // The order of the sweeps matters: pointwise ops into pointwise ops; then into cores and
-// reductions, as prologues; then readers into cores, as epilogues and columns. Another order
-// would widen and store values that nobody wanted.
+// reductions, as prologues; then readers into cores, as epilogues and columns, and sums into the
+// chains they read. Another order would widen and store values that nobody wanted. At last chains
+// that read the same values become one with several results: an optimizer's slot and parameter.
 func fuse(b tensor.Backend, p []tensor.Instr) []tensor.Instr {
 	prober, ok := tensor.As[tensor.Prober](b)
 	if !ok {
 		return p
 	}
-	f := fuser{list: newList(p), prober: prober}
-	for _, wanted := range []func(d, n *body) bool{
-		func(d, n *body) bool { return d.pure() && n.pure() },
-		func(d, n *body) bool { return d.pure() },
-		func(d, n *body) bool { return !d.pure() || n.reduces() && n.cores == 0 },
+	l := newList(p)
+	sums := func(n *body) bool { return n.reduces() && n.cores == 0 }
+	for _, f := range []fuser{
+		{wanted: func(d, n *body) bool { return d.pure() && n.pure() }},
+		{wanted: func(d, n *body) bool { return d.pure() }},
+		{wanted: func(d, n *body) bool { return !d.pure() || sums(n) }, shared: sums},
+		{wanted: func(d, n *body) bool { return d.pure() && n.pure() }, shared: (*body).pure},
 	} {
-		for f.sweep(wanted) {
+		f.list, f.prober = l, prober
+		for f.sweep() {
 		}
 	}
-	return f.program()
+	return l.program()
 }
 
+// A fuser is one kind of merge.
 type fuser struct {
 	*list
 	prober tensor.Prober
+	wanted func(d, n *body) bool // d makes what n reads
+	shared func(n *body) bool    // n may take in a chain that others read too; nil: no n may
 }
 
 // sweep merges what is wanted, in the order of the program, and tells whether anything was.
-func (f *fuser) sweep(wanted func(d, n *body) bool) (changed bool) {
+func (f *fuser) sweep() (changed bool) {
 	for n := range f.each {
-		for m := f.absorb(n, wanted); m != nil; m = f.absorb(m, wanted) {
+		for m := f.absorb(n); m != nil; m = f.absorb(m) {
 			changed = true
 		}
 	}
@@ -51,13 +58,12 @@ func (f *fuser) sweep(wanted func(d, n *body) bool) (changed bool) {
 }
 
 // absorb merges n with the maker of one of its inputs; nil if there is nothing to merge.
-func (f *fuser) absorb(n *node, wanted func(d, n *body) bool) *node {
+func (f *fuser) absorb(n *node) *node {
 	if writes(n.Op) {
 		return nil
 	}
-	for _, t := range n.In {
-		d := f.maker(t)
-		if d == nil || !wanted(d.open(), n.open()) || !f.mergeable(d, n) {
+	for _, d := range f.makersOf(n) {
+		if !f.wanted(d.open(), n.open()) || !f.mergeable(d, n) {
 			continue
 		}
 		place, others := f.spot(d, n)
@@ -75,6 +81,19 @@ func (f *fuser) absorb(n *node, wanted func(d, n *body) bool) *node {
 		return made
 	}
 	return nil
+}
+
+// makersOf is the nodes that make n's inputs, the last one first: to move that one to n keeps alive
+// for longest the least. Of two convolutions whose results are added, the other one's inputs may
+// be as old as the first view.
+func (f *fuser) makersOf(n *node) (makers []*node) {
+	for _, t := range n.In {
+		if d := f.maker(t); d != nil && !slices.Contains(makers, d) {
+			makers = append(makers, d)
+		}
+	}
+	slices.SortFunc(makers, func(a, b *node) int { return byPlace(b, a) })
+	return makers
 }
 
 // open is what is inside n.
@@ -118,8 +137,8 @@ func (f *fuser) mergeable(d, n *node) bool {
 }
 
 // spot is the node before which d and n together may stand, and the results of d that others read
-// as well; nil where there is no such place. A chain that others read is not merged into one of
-// its readers: remat has already copied what is worth it.
+// as well; nil where there is no such place. Remat has already copied the chains that are worth it:
+// one that others read moves into a reader only where the sweep says so, and is stored in any case.
 func (f *fuser) spot(d, n *node) (place *node, others []int) {
 	place = n
 	for k, t := range d.Out {
@@ -137,7 +156,7 @@ func (f *fuser) spot(d, n *node) (place *node, others []int) {
 			others = append(others, k)
 		}
 	}
-	if len(others) > 0 && d.open().cores == 0 && !(n.open().reduces() && n.open().cores == 0) {
+	if len(others) > 0 && d.open().cores == 0 && (f.shared == nil || !f.shared(n.open())) {
 		return nil, nil
 	}
 	if place != n {

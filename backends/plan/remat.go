@@ -34,7 +34,9 @@ func repeatable(n *node) bool {
 
 // share gives readers of n, but for the first, copies where that pays.
 func (l *list) share(n *node) (changed bool) {
-	for _, reader := range slices.Backward(slices.Clone(l.readersOf(n.Out[0]))[min(1, len(l.readersOf(n.Out[0]))):]) {
+	readers := slices.Clone(l.readersOf(n.Out[0]))
+	for k := len(readers) - 1; k > 0; k-- {
+		reader := readers[k]
 		if writes(reader.Op) {
 			continue
 		}
@@ -46,44 +48,70 @@ func (l *list) share(n *node) (changed bool) {
 	return changed
 }
 
-// cone is the ops that compute n's value from what is stored at reader, in order; nil if there are
-// too many of them or their inputs are too large.
-func (l *list) cone(n, reader *node) []*node {
-	v := n.Out[0]
+// cone is the ops that compute n's value for reader, in order; nil if that does not pay. Among the
+// places where it may begin, it begins where the fewest bytes are read, and of equal ones at the
+// deepest: values that are stored anyway. A value that would be stored for its sake alone must be
+// smaller than n's: a sum instead of its ReLU gains nothing.
+func (l *list) cone(n, reader *node) (best []*node) {
+	v, least := n.Out[0], n.Out[0].Bytes()
 	cone := []*node{n}
-	reads, kept := 0, 0 // bytes
-	seen := map[value]bool{}
-	for i := 0; i < len(cone); i++ {
-		for _, t := range cone[i].In {
-			if m := l.maker(t); m != nil && !l.stored(t, m, reader) && repeatable(m) && whole(t) &&
-				slices.Equal(t.Shape, v.Shape) && slices.Equal(m.Out[0].Shape, v.Shape) {
-				if !slices.Contains(cone, m) {
-					cone = append(cone, m)
-				}
-				continue
-			}
-			if seen[valueOf(t)] {
-				continue
-			}
-			seen[valueOf(t)] = true
-			if 4*t.Shape.Size() > v.Shape.Size() {
-				reads += t.Bytes()
-			}
-			if local(t) && l.last(bufferOf(t)) < reader.at {
-				kept += bufferOf(t).Bytes()
+	for m := n; m != nil && len(cone) <= deepest; cone = append(cone, m) {
+		c := l.cost(cone, v, reader)
+		if c.reads <= least && c.kept <= v.Bytes() && (c.stored || c.reads < v.Bytes()) {
+			best, least = slices.Clone(cone), c.reads
+		}
+		m = l.deeper(cone, v, reader)
+	}
+	slices.SortFunc(best, byPlace)
+	return best
+}
+
+// deeper is the last op before the cone that may become part of it.
+func (l *list) deeper(cone []*node, v *tensor.Tensor, reader *node) (next *node) {
+	for _, n := range cone {
+		for _, t := range n.In {
+			m := l.maker(t)
+			if m != nil && !slices.Contains(cone, m) && !l.stored(t, m, reader) &&
+				slices.Equal(t.Shape, v.Shape) && slices.Equal(m.Out[0].Shape, v.Shape) &&
+				(next == nil || m.at > next.at) {
+				next = m
 			}
 		}
 	}
-	if len(cone) > deepest || reads > v.Bytes() || kept > v.Bytes() {
-		return nil
-	}
-	slices.SortFunc(cone, byPlace)
-	return cone
+	return next
 }
 
-// stored tells whether the value t that m makes is still there at reader.
+// stored tells whether t, which m makes, is in memory at reader whatever remat does.
 func (l *list) stored(t *tensor.Tensor, m, reader *node) bool {
-	return l.last(bufferOf(t)) > reader.at
+	return m == nil || !repeatable(m) || l.last(bufferOf(t)) > reader.at
+}
+
+// A cost is what a cone asks for.
+type cost struct {
+	reads  int  // bytes
+	kept   int  // bytes that live longer for its sake
+	stored bool // all it reads is stored anyway
+}
+
+// cost counts full-size values; vectors are cheap.
+func (l *list) cost(cone []*node, v *tensor.Tensor, reader *node) cost {
+	c := cost{stored: true}
+	seen := map[value]bool{}
+	for _, n := range cone {
+		for _, t := range n.In {
+			m := l.maker(t)
+			if slices.Contains(cone, m) || seen[valueOf(t)] || 4*t.Shape.Size() < v.Shape.Size() {
+				continue
+			}
+			seen[valueOf(t)] = true
+			c.reads += t.Bytes()
+			c.stored = c.stored && l.stored(t, m, reader)
+			if local(t) && l.last(bufferOf(t)) < reader.at {
+				c.kept += bufferOf(t).Bytes()
+			}
+		}
+	}
+	return c
 }
 
 // copy puts copies of the cone before reader, and makes it read those.
