@@ -147,3 +147,32 @@ func BenchmarkRows(b *testing.B) {
 		be.Close()
 	}
 }
+
+// BenchmarkSmall times what an op costs besides its work: a step has hundreds on vectors.
+func BenchmarkSmall(b *testing.B) {
+	be, err := Open("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer be.Close()
+	root := tensor.Open(be)
+	vec := of(f32, 64)
+	ts := tensorsOf(root, draw([]tensor.Spec{vec, vec, vec, of(f32, 128, 64)}, 1))
+	tail := &tensor.Fused{Body: parts(tensor.Shift{By: 1e-5}, []int{0}, tensor.Rsqrt{}, []int{3}, tensor.Mul{}, []int{4, 1}, tensor.Mul{}, []int{5, 2}), Out: []int{5, 6}}
+	for _, k := range []struct {
+		name    string
+		op      tensor.Op
+		out, in []*tensor.Tensor
+	}{
+		{"Add", tensor.Add{}, ts[:1], ts[1:3]},
+		{"Sum", tensor.Sum{Keep: 1}, ts[:1], ts[3:4]},
+		{"Fused", tail, ts[:2], ts[:3]},
+	} {
+		b.Run(k.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				be.Run(k.op, k.out, k.in)
+			}
+		})
+	}
+}

@@ -59,6 +59,7 @@ type step struct {
 
 	dst int
 	src [4]int
+	n   int // how many of src count
 	s   float32
 	k   [3]int
 }
@@ -87,7 +88,7 @@ type lane struct {
 // A flag is taken by one goroutine at a time.
 type flag struct{ taken atomic.Bool }
 
-func (f *flag) take() bool { return f.taken.CompareAndSwap(false, true) }
+func (f *flag) take() bool { return !f.taken.Load() && f.taken.CompareAndSwap(false, true) }
 func (f *flag) drop()      { f.taken.Store(false) }
 
 // maxRegs is the number of tiles a lane has: a chain uses 12 values and 16 repeated inputs at most.

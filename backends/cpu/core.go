@@ -216,7 +216,7 @@ func (l *loader) loadChain(dst []float32, at int) {
 func (s *storer) storeChain(t product.Tile) {
 	lane := s.b.lane()
 	defer lane.done()
-	pitch := s.v.Shape[len(s.v.Shape)-1]
+	pitch := s.pitch(t)
 	rows, n := t.Rows, t.Cols
 	if t.Cols == pitch && t.Pitch == pitch {
 		rows, n = 1, t.Rows*pitch
@@ -234,6 +234,6 @@ func (s *storer) storeChain(t product.Tile) {
 	}
 	for i := range s.c.cols {
 		col := &s.c.cols[i]
-		col.drain(&col.chunks[t.Chunk], t.Col, t.Cols)
+		col.drain(&col.chunks[t.Chunk], t.Col%col.c, min(t.Cols, col.c))
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/klauspost/cpuid/v2"
+
 	"kith/backends/cpu/internal/arena"
 	"kith/backends/cpu/internal/product"
 	"kith/backends/cpu/internal/simd"
@@ -54,8 +56,8 @@ type Backend struct {
 	err     error // the first failure
 }
 
-// streamLen is half of a common L3: a result as large is out of it before it is read.
-const streamLen = 16 << 20
+// leastStream is half of a common L3. A result of half an L3 is out of it before it is read.
+const leastStream = 16 << 20
 
 // Levels returns the names of the levels that this machine can run, lowest first.
 func Levels() []string {
@@ -96,7 +98,7 @@ func New(o Options) (*Backend, error) {
 		}
 		level = l
 	}
-	b := &Backend{stream: streamLen, level: level, name: "cpu:" + level.String(), k: simd.KernelsOf(level)}
+	b := &Backend{stream: max(cpuid.CPU.Cache.L3/2, leastStream), level: level, name: "cpu:" + level.String(), k: simd.KernelsOf(level)}
 	if o.Strict {
 		b.name += ",strict"
 	}

@@ -92,8 +92,18 @@ type storer struct {
 func (s *storer) init(b *Backend) { s.b, s.f, s.chained = b, s.store, s.storeChain }
 
 func (s *storer) store(t product.Tile) {
-	dst, pitch := s.v.u16(), s.v.Shape[len(s.v.Shape)-1]
+	dst, pitch := s.v.u16(), s.pitch(t)
 	for r := range t.Rows {
 		s.b.narrow(dst[(t.Row+r)*pitch+t.Col:][:t.Cols], t.Data[r*t.Pitch:][:t.Cols])
 	}
+}
+
+// pitch returns the length of a row of the output as t sees it: of the last axis, or, where filters
+// come whole, of all but the first.
+func (s *storer) pitch(t product.Tile) int {
+	shape := s.v.Shape
+	if whole := shape[1:].Size(); t.Cols == whole && t.Pitch == whole {
+		return whole
+	}
+	return shape[len(shape)-1]
 }

@@ -236,7 +236,7 @@ func (c *chain) over(i int, v view, in []view) (how int, behind bool) {
 func (c *chain) readsAfter(k, i int) bool {
 	written := false
 	for _, s := range c.steps {
-		if written && slices.ContainsFunc(s.src[:], func(j int) bool {
+		if written && slices.ContainsFunc(s.src[:s.n], func(j int) bool {
 			return c.slots[j].value == k && (c.slots[j].kind == direct || c.slots[j].kind == spread)
 		}) {
 			return true
