@@ -90,7 +90,7 @@ func (o *Outputs) Report(s *tensor.Scope, loss *tensor.Tensor, m ...Metrics) {
 // Read waits and gives the values that the last step reported.
 func (o *Outputs) Read() (map[string][]float64, error) {
 	read := map[string][]float64{}
-	for name, t := range o.values {
+	for name, t := range o.values { // any order: into a map again; a failed device fails for all
 		v, err := tensor.Data[float64](t)
 		if err != nil {
 			return nil, err

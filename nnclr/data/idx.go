@@ -149,7 +149,7 @@ func openFashion(dir string, _ Options) (*collection, error) {
 		dir = debianFashion
 	}
 	c := &collection{splits: make(map[string]Dataset), classes: fashionClasses}
-	for split, prefix := range map[string]string{train: "train", test: "t10k"} {
+	for split, prefix := range map[string]string{train: "train", test: "t10k"} { // any order: into a map again; of two broken files either may be named
 		at := filepath.Join(dir, prefix)
 		suffix := ".gz"
 		if _, err := os.Stat(at + "-images-idx3-ubyte"); err == nil {
