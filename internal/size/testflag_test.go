@@ -1,0 +1,3 @@
+package size_test
+
+import _ "kith/internal/testflag" // for go test ./... -long
