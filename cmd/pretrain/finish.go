@@ -29,9 +29,15 @@ func openWatch(s *settings.Settings, p *parts, dir *rundir.Dir, step int, con *c
 	w := &watch{
 		con: con, metrics: metrics, dir: dir, steps: p.course.steps, budget: time.Duration(s.Budget), batch: int(s.Batch),
 		log: slog.New(slog.NewTextHandler(file, nil)), logFile: file, snapshots: readSnapshots(dir.Path, step),
-		bad: p.loader.Bad,
+		bad: p.loader.Bad, last: unknown(),
 	}
 	return w, nil
+}
+
+// unknown is a run of which nothing is known yet.
+func unknown() console.Progress {
+	nan := math.NaN()
+	return console.Progress{Epoch: nan, Loss: nan, LR: nan, ImagesPerSec: nan, Wait: nan, Std: nan, Purity: nan, Self: nan, Sim: nan, KNN: nan}
 }
 
 // close ends the streams. Images that could not be used are named even when the run failed.

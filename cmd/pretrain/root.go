@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func newRoot() *cobra.Command {
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(c.OutOrStdout(), help(c)) })
 	train := newTrain()
 	train.Use = "train [flags] [DIR] [key=value ...]"
-	root.AddCommand(train, newDoctor(), newRecipes(), newVersion(), newSettingsTopic())
+	root.AddCommand(train, newResume(), newEval(), newEmbed(), newDoctor(), newRecipes(), newVersion(), newSettingsTopic())
 	return root
 }
 
@@ -104,11 +105,14 @@ func (v flagValue) Type() string {
 	return "value"
 }
 
-// addSettings gives a command one flag per setting, and returns where they are noted.
-func addSettings(c *cobra.Command) *[]written {
+// addSettings gives a command one flag for each setting that takes, and returns where they are noted.
+func addSettings(c *cobra.Command, takes func(settings.Field) bool) *[]written {
 	set := new([]written)
 	flags := c.Flags()
 	for _, f := range settings.Fields() {
+		if !takes(f) {
+			continue
+		}
 		flag := flags.VarPF(flagValue{f, set, flags.NArg}, f.Flag(), "", f.Help)
 		if f.Switch() {
 			flag.NoOptDefVal = "on" // --eager alone means on
@@ -126,6 +130,9 @@ func flagError(c *cobra.Command, err error) error {
 	name := unknown.GetSpecifiedName()
 	if flag := c.Flags().Lookup(name); flag != nil {
 		return usage(flag.Usage, "--%s needs a value", name)
+	}
+	if c.Name() == "resume" && slices.ContainsFunc(settings.Fields(), func(f settings.Field) bool { return f.Flag() == name }) {
+		return usage("pretrain -c RUN/config.yaml --"+name+" VALUE  starts another run", "--%s would change the result: resume keeps a run's settings", name)
 	}
 	if near := settings.Nearest(name, flagNames(c)); near != "" {
 		return usage("", "unknown flag --%s  (did you mean --%s?)", name, near)

@@ -22,7 +22,7 @@ import (
 // newTrain is the command that trains: the root, and the same under its own name.
 func newTrain() *cobra.Command {
 	c := &cobra.Command{Short: "train an encoder (the same without the word)", Args: cobra.ArbitraryArgs}
-	flags := addSettings(c)
+	flags := addSettings(c, func(settings.Field) bool { return true })
 	files := c.Flags().StringArrayP("config", "c", nil, "settings from a YAML file; repeatable, later ones win")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		assigned, err := line(c, flags, args)

@@ -94,11 +94,11 @@ func liveLine(p Progress, width int) string {
 // plainLine is the form for files and pipes.
 func plainLine(now time.Time, p Progress) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s step=%d epoch=%.1f", now.UTC().Format(time.RFC3339), p.Step, p.Epoch)
+	fmt.Fprintf(&b, "%s step=%d", now.UTC().Format(time.RFC3339), p.Step)
 	for _, kv := range []struct {
 		key, format string
 		v           float64
-	}{{"loss", "%.3f", p.Loss}, {"lr", "%.4g", p.LR}, {"img_s", "%.0f", p.ImagesPerSec}, {"wait", "%.2f", p.Wait}, {"knn", "%.3f", p.KNN}} {
+	}{{"epoch", "%.1f", p.Epoch}, {"loss", "%.3f", p.Loss}, {"lr", "%.4g", p.LR}, {"img_s", "%.0f", p.ImagesPerSec}, {"wait", "%.2f", p.Wait}, {"knn", "%.3f", p.KNN}} {
 		if !math.IsNaN(kv.v) {
 			fmt.Fprintf(&b, " %s="+kv.format, kv.key, kv.v)
 		}

@@ -162,7 +162,7 @@ func TestUnknownVariable(t *testing.T) {
 // TestRoundTrip: config.yaml makes the same run again, and says so by its digest.
 func TestRoundTrip(t *testing.T) {
 	in := Input{Recipes: recipes, Line: []Assignment{flag("data", "my photos: 2024"), flag("data", "b"),
-		flag("save_every", "90s"), flag("max_bad", "12.5%"), flag("aug.crop_min", "0.2"), flag("warmup", "3e"), flag("name", "")}}
+		flag("save_every", "90s"), flag("max_bad", "12.5%"), flag("aug.crop_min", "0.2"), flag("warmup", "3e")}}
 	s, _, err := Load(in)
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// WriteYAML writes every setting with its origin behind it. The text is complete: given to -c it makes the same
-// run, whatever the recipes of a later version say.
+// WriteYAML writes every setting with its origin behind it, but those that say which directory: given to -c the text
+// makes the same run elsewhere, whatever the recipes of a later version say.
 func (s *Settings) WriteYAML(w io.Writer) error {
 	var b strings.Builder
 	section := ""
@@ -26,7 +26,7 @@ func (s *Settings) WriteYAML(w io.Writer) error {
 		} else {
 			section = ""
 		}
-		if s.unusedLength(f.Key) { // two lengths in one file would contradict each other
+		if s.unused(f.Key) {
 			continue
 		}
 		fmt.Fprintf(&b, "%-40s # %s\n", indent+name+": "+f.yaml(&s.Train), s.origin[f.Key])
@@ -35,9 +35,11 @@ func (s *Settings) WriteYAML(w io.Writer) error {
 	return err
 }
 
-func (s *Settings) unusedLength(key string) bool {
+func (s *Settings) unused(key string) bool {
 	switch key {
-	case "epochs":
+	case "out", "name", "resume", "dry_run":
+		return true
+	case "epochs": // two lengths in one file would contradict each other
 		return s.Epochs == 0
 	case "steps":
 		return s.Steps == 0
