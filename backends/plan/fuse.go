@@ -30,9 +30,12 @@ func fuse(b tensor.Backend, p []tensor.Instr) []tensor.Instr {
 		{wanted: func(d, n *body) bool { return d.pure() && n.pure() }},
 		{wanted: func(d, n *body) bool { return d.pure() }},
 		{wanted: func(d, n *body) bool { return !d.pure() || sums(n) }, shared: sums},
-		{wanted: func(d, n *body) bool { return d.pure() && n.pure() }, shared: (*body).pure},
+		{wanted: func(d, n *body) bool { return d.pure() && n.pure() }, shared: (*body).pure, splits: true},
 	} {
 		f.list, f.prober = l, prober
+		if f.splits {
+			f.again()
+		}
 		for f.sweep() {
 		}
 	}
@@ -45,6 +48,7 @@ type fuser struct {
 	prober tensor.Prober
 	wanted func(d, n *body) bool // d makes what n reads
 	shared func(n *body) bool    // n may take in a chain that others read too; nil: no n may
+	splits bool                  // take chains apart first, where that pays
 }
 
 // sweep merges what is wanted, in the order of the program, and tells whether anything was.
@@ -63,22 +67,24 @@ func (f *fuser) absorb(n *node) *node {
 		return nil
 	}
 	for _, d := range f.makersOf(n) {
-		if !f.wanted(d.open(), n.open()) || !f.mergeable(d, n) {
+		if !f.wanted(d.open(), n.open()) || !mergeable(d, n) {
 			continue
 		}
 		place, others := f.spot(d, n)
 		if place == nil {
 			continue
 		}
-		m, b := f.union(d, n, others)
-		if m == nil || !f.runs(b, m.In) {
+		m := f.union(d, n, others)
+		if m == nil || m.bytes() >= d.bytes()+n.bytes() || !f.runs(m) {
 			continue
 		}
-		made := f.insert(place, *m)
-		made.body = b
+		if n.open().pure() && d.open().cores > 0 && len(m.Out) > len(d.Out) {
+			continue // the core's own result has to be stored in any case
+		}
+		f.insert(place, m)
 		f.remove(d)
 		f.remove(n)
-		return made
+		return m
 	}
 	return nil
 }
@@ -104,67 +110,12 @@ func (n *node) open() *body {
 	return n.body
 }
 
+// bytes is what n moves.
+func (n *node) bytes() int { return traffic(n.In) + traffic(n.Out) }
+
 // runs asks the backend.
-func (f *fuser) runs(b *body, in []*tensor.Tensor) bool {
-	op, specs := b.fused(), specsOf(in)
-	_, err := op.Infer(specs)
-	return err == nil && f.prober.Runs(op, specs)
-}
-
-// mergeable tells whether n may take the results of d from within: one core at most, in the order
-// of tensor.Fused; whole values of equal shape; and nothing small computed once for each of many
-// elements.
-func (f *fuser) mergeable(d, n *node) bool {
-	db, nb := d.open(), n.open()
-	if db.cores+nb.cores > 1 || db.reduces() && nb.cores > 0 {
-		return false
-	}
-	for _, t := range n.In {
-		k := slices.IndexFunc(d.Out, func(o *tensor.Tensor) bool { return bufferOf(o) == bufferOf(t) })
-		if k < 0 {
-			continue
-		}
-		o := d.Out[k]
-		if valueOf(t) != valueOf(o) || !slices.Equal(t.Shape, o.Shape) || db.is(db.out[k], columns) {
-			return false
-		}
-		if size := t.Shape.Size(); db.cores == 0 && size < db.full() || nb.cores == 0 && size < nb.full() ||
-			nb.cores > 0 && len(t.Shape) < 2 {
-			return false
-		}
-	}
-	return true
-}
-
-// spot is the node before which d and n together may stand, and the results of d that others read
-// as well; nil where there is no such place. Remat has already copied the chains that are worth it:
-// one that others read moves into a reader only where the sweep says so, and is stored in any case.
-func (f *fuser) spot(d, n *node) (place *node, others []int) {
-	place = n
-	for k, t := range d.Out {
-		shared := false
-		for _, r := range f.readersOf(t) {
-			if r == n {
-				continue
-			}
-			shared = true
-			if r.at < place.at {
-				place = r
-			}
-		}
-		if shared || !local(t) {
-			others = append(others, k)
-		}
-	}
-	if len(others) > 0 && d.open().cores == 0 && (f.shared == nil || !f.shared(n.open())) {
-		return nil, nil
-	}
-	if place != n {
-		for _, t := range n.In {
-			if m := f.maker(t); m != nil && m != d && m.at >= place.at {
-				return nil, nil
-			}
-		}
-	}
-	return place, others
+func (f *fuser) runs(n *node) bool {
+	specs := specsOf(n.In)
+	_, err := n.Op.Infer(specs)
+	return err == nil && f.prober.Runs(n.Op, specs)
 }

@@ -67,7 +67,7 @@ func newList(p []tensor.Instr) *list {
 	l := &list{makers: map[tensor.Buffer]*node{}, readers: map[tensor.Buffer][]*node{}}
 	l.ends.prev, l.ends.next = &l.ends, &l.ends
 	for _, i := range p {
-		l.insert(&l.ends, i)
+		l.insert(&l.ends, &node{Instr: i})
 	}
 	return l
 }
@@ -90,9 +90,9 @@ func (l *list) program() []tensor.Instr {
 	return p
 }
 
-// insert puts an instruction before node n.
-func (l *list) insert(n *node, i tensor.Instr) *node {
-	m := &node{Instr: i, prev: n.prev, next: n}
+// insert puts node m before node n.
+func (l *list) insert(n, m *node) {
+	m.prev, m.next = n.prev, n
 	m.prev.next, n.prev = m, m
 	switch {
 	case n == &l.ends:
@@ -102,13 +102,12 @@ func (l *list) insert(n *node, i tensor.Instr) *node {
 	default:
 		m.at = m.prev.at + (n.at-m.prev.at)/2
 	}
-	for _, t := range i.Out {
+	for _, t := range m.Out {
 		l.makers[bufferOf(t)] = m
 	}
-	for _, t := range i.In {
+	for _, t := range m.In {
 		l.reads(m, bufferOf(t))
 	}
-	return m
 }
 
 func (l *list) number() {

@@ -118,16 +118,16 @@ func (l *list) cost(cone []*node, v *tensor.Tensor, reader *node) cost {
 func (l *list) copy(cone []*node, n, reader *node) {
 	to := map[tensor.Buffer]tensor.Buffer{}
 	for _, m := range cone {
-		i := tensor.Instr{Op: m.Op, Out: names(m.Out), In: names(m.In)}
-		for _, t := range i.In {
+		c := &node{Instr: tensor.Instr{Op: m.Op, Out: names(m.Out), In: names(m.In)}}
+		for _, t := range c.In {
 			if b, offset := t.Buffer(); to[b] != nil {
 				t.Bind(to[b], offset)
 			}
 		}
 		s := &symbol{m.Out[0].Bytes()}
 		to[bufferOf(m.Out[0])] = s
-		i.Out[0].Bind(s, 0)
-		l.insert(reader, i)
+		c.Out[0].Bind(s, 0)
+		l.insert(reader, c)
 	}
 	old := bufferOf(n.Out[0])
 	for _, t := range reader.In {

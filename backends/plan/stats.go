@@ -25,6 +25,14 @@ func moved(p []tensor.Instr) (n int) {
 	return n
 }
 
+// traffic is the bytes of ts.
+func traffic(ts []*tensor.Tensor) (n int) {
+	for _, t := range ts {
+		n += t.Bytes()
+	}
+	return n
+}
+
 // A Stage is a program behind one pass.
 type Stage struct {
 	Pass string // "trace" for the step as it was recorded
