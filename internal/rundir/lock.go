@@ -1,7 +1,6 @@
 package rundir
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -47,15 +46,12 @@ type Holder struct {
 // there would help nobody.
 func acquire(path string, warn func(string)) (*flock.Flock, error) {
 	lock := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR))
-	// Held looks at a lock by taking it for microseconds; so one refusal is not yet the answer.
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-	defer cancel()
-	ok, err := lock.TryLockContext(ctx, 10*time.Millisecond)
+	ok, err := tryLock(lock)
 	switch {
 	case ok:
 		writeHolder(path)
 		return lock, nil
-	case errors.Is(err, context.DeadlineExceeded):
+	case err == nil:
 		return nil, &LockedError{filepath.Dir(path), readHolder(path)}
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK):
 		if warn != nil {
@@ -64,6 +60,25 @@ func acquire(path string, warn func(string)) (*flock.Flock, error) {
 		return nil, nil
 	}
 	return nil, err
+}
+
+// tryLock takes the lock unless a writer has it. Held looks at a lock by sharing it for microseconds,
+// so a refusal may be a looker's: then the lock can be shared, and another try is due.
+func tryLock(lock *flock.Flock) (ok bool, err error) {
+	for range 1000 {
+		if ok, err := lock.TryLock(); ok || err != nil {
+			return ok, err
+		}
+		shared, err := lock.TryRLock()
+		if !shared || err != nil {
+			return false, err
+		}
+		if err := lock.Unlock(); err != nil {
+			return false, err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false, nil // looked at all the time for a second: something else is wrong there
 }
 
 // writeHolder notes who holds the lock, in place: a rename would part the name from the locked file.
