@@ -2,6 +2,8 @@ package main
 
 import (
 	"runtime"
+	"slices"
+	"strings"
 
 	"kith/cmd/pretrain/internal/settings"
 	"kith/nn"
@@ -76,6 +78,9 @@ func buildEncoder(s *settings.Settings) (*nn.ResNet, error) {
 
 // buildMethod makes what turns views into a loss, around the encoder.
 func buildMethod(s *settings.Settings, encoder *nn.ResNet) (nnclr.Method, error) {
+	if names := nnclr.Methods(); !slices.Contains(names, s.Method) {
+		return nil, usage("methods: "+strings.Join(names, ", "), "no method %q%s", s.Method, settings.DidYouMean(s.Method, names, ""))
+	}
 	var projector []int
 	for range s.Head.Layers - 1 {
 		projector = append(projector, s.Head.Hidden)

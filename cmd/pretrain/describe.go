@@ -13,7 +13,8 @@ import (
 
 // device names what computes.
 func (p *parts) device(s *settings.Settings) string {
-	return fmt.Sprintf("%s, %d threads", p.root.Backend().Name(), cores(s.Threads))
+	threads := fmt.Sprintf("%d threads", cores(s.Threads))
+	return p.root.Backend().Name() + ", " + strings.TrimSuffix(threads, pick(threads == "1 threads", "s", ""))
 }
 
 // describe says what the images are.

@@ -19,7 +19,7 @@ type doctorOptions struct {
 func newDoctor() *cobra.Command {
 	var o doctorOptions
 	c := &cobra.Command{
-		Use: "doctor", Short: "look at processor, devices, memory, disk and speed", Args: cobra.NoArgs,
+		Use: "doctor", Short: "look at processor, devices, memory, disk and speed", Args: takes(0),
 		RunE: func(c *cobra.Command, _ []string) error { return runDoctor(c.Context(), o, c.OutOrStdout()) },
 	}
 	c.Flags().StringVar(&o.out, "out", "runs", "where runs are to be written")

@@ -29,7 +29,7 @@ type embedOptions struct {
 func newEmbed() *cobra.Command {
 	var o embedOptions
 	c := &cobra.Command{
-		Use: "embed --run RUN --data SRC -o FILE", Short: "turn images into vectors: .npy or .csv", Args: cobra.NoArgs,
+		Use: "embed --run RUN --data SRC -o FILE", Short: "turn images into vectors: .npy or .csv", Args: takes(0),
 		Long: "Write the feature of every image of a source, in its order: FILE.npy holds the vectors and ids.csv beside it says\nwhich image each row is; FILE.csv holds both.\n",
 	}
 	c.Flags().StringVar(&o.run, "run", "", "run directory")

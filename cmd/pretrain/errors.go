@@ -15,6 +15,8 @@ import (
 	"kith/internal/checkpoint"
 	"kith/internal/rundir"
 	"kith/nnclr/data"
+	"kith/nnclr/train"
+	"kith/tensor"
 )
 
 // Exit codes. Scripts and schedulers rely on them: 75 asks for the run to be resumed.
@@ -51,7 +53,7 @@ func usage(hint, format string, args ...any) error {
 type rule func(err error) *failure
 
 // rules, the first that applies counts.
-var rules = []rule{ownFailure, badSetting, lockedRun, badCheckpoint, badData, badFile}
+var rules = []rule{ownFailure, badSetting, lockedRun, diverged, collapsed, noMemory, badCheckpoint, badData, badFile}
 
 func ownFailure(err error) *failure {
 	f, _ := errors.AsType[*failure](err)
@@ -72,6 +74,30 @@ func lockedRun(err error) *failure {
 		return nil
 	}
 	return &failure{code: exitLocked, msg: e.Error(), hints: some("--name NAME  starts another run; the lock frees itself when that process ends")}
+}
+
+func diverged(err error) *failure {
+	e, ok := errors.AsType[*train.DivergedError](err)
+	if !ok {
+		return nil
+	}
+	return &failure{code: exitTraining, msg: e.Error(), hints: some("lower --lr or lengthen --warmup")}
+}
+
+func collapsed(err error) *failure {
+	e, ok := errors.AsType[*train.CollapsedError](err)
+	if !ok {
+		return nil
+	}
+	return &failure{code: exitTraining, msg: e.Error(), hints: some("a lower --lr, a larger --queue or --batch;  --on-collapse warn  goes on")}
+}
+
+func noMemory(err error) *failure {
+	e, ok := errors.AsType[*tensor.MemoryError](err)
+	if !ok {
+		return nil
+	}
+	return &failure{code: exitMemory, msg: e.Error(), hints: some("a smaller --batch, --size or --queue")}
 }
 
 func badCheckpoint(err error) *failure {
@@ -107,7 +133,7 @@ func badFile(err error) *failure {
 func diskHint(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
-		return "free some space and give the same command again: it goes on from the last checkpoint; --keep 1 keeps fewer"
+		return "free some space; --keep 1 keeps fewer checkpoints"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return "--out DIR  writes elsewhere"
 	}

@@ -28,7 +28,7 @@ type evalOptions struct {
 }
 
 func newEval() *cobra.Command {
-	c := &cobra.Command{Use: "eval", Short: "score the encoder of a run", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "eval", Short: "score the encoder of a run", Args: takes(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return usage("pretrain eval knn --run RUN", "eval needs a protocol")
 		}}
@@ -39,7 +39,7 @@ func newEval() *cobra.Command {
 func newEvalKNN() *cobra.Command {
 	var o evalOptions
 	c := &cobra.Command{
-		Use: "knn --run RUN", Short: "let the nearest labeled images vote", Args: cobra.NoArgs,
+		Use: "knn --run RUN", Short: "let the nearest labeled images vote", Args: takes(0),
 		Long: "Score the encoder of a run by its nearest neighbors: the labeled images of --train vote on those of --test, which\nare the run's own images where they are left out. Raw pixels and the untrained network stand beside it.\n",
 	}
 	c.Flags().StringVar(&o.run, "run", "", "run directory")

@@ -26,12 +26,12 @@ func recipeFiles() fs.FS {
 
 func newRecipes() *cobra.Command {
 	c := &cobra.Command{
-		Use: "recipes", Short: "list recipes, or show one to copy and edit", Args: cobra.NoArgs,
+		Use: "recipes", Short: "list recipes, or show one to copy and edit", Args: takes(0),
 		Example: "  pretrain recipes show demo > my.yaml\n  pretrain -c my.yaml",
 		RunE:    func(c *cobra.Command, _ []string) error { return listRecipes(c.OutOrStdout(), recipeFiles()) },
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "show NAME", Short: "print a recipe", Args: cobra.ExactArgs(1),
+		Use: "show NAME", Short: "print a recipe", Args: takes(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return showRecipe(c.OutOrStdout(), recipeFiles(), args[0])
 		},

@@ -15,7 +15,7 @@ import (
 
 func newResume() *cobra.Command {
 	c := &cobra.Command{
-		Use: "resume RUN [flags]", Short: "go on with a stopped run, to the same bits as if it had not stopped", Args: cobra.ExactArgs(1),
+		Use: "resume RUN [flags]", Short: "go on with a stopped run, to the same bits as if it had not stopped", Args: takes(1),
 		Long: "Go on with a run under its own settings. Flags that cannot change its result may differ: --threads, --device,\n--save-every and the like. --out NEW goes on in a copy and leaves RUN untouched.\n",
 	}
 	flags := addSettings(c, func(f settings.Field) bool {

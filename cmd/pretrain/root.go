@@ -121,6 +121,19 @@ func addSettings(c *cobra.Command, takes func(settings.Field) bool) *[]written {
 	return set
 }
 
+// takes wants n arguments.
+func takes(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < n:
+			return usage("", "%s needs %s", c.CommandPath(), strings.TrimPrefix(c.Use, c.Name()+" "))
+		case len(args) > n:
+			return usage(c.CommandPath()+" --help", "%s does not take %q", c.CommandPath(), args[n])
+		}
+		return nil
+	}
+}
+
 // flagError adds the nearest flag to cobra's finding.
 func flagError(c *cobra.Command, err error) error {
 	var unknown interface{ GetSpecifiedName() string }

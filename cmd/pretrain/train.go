@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"kith/cmd/pretrain/internal/settings"
+	"kith/internal/checkpoint"
 	"kith/internal/console"
 	"kith/internal/rundir"
 	"kith/nn"
@@ -118,11 +119,13 @@ func ended(dir *rundir.Dir, step int, err error) error {
 			msg: fmt.Sprintf("stopped at step %s, with a checkpoint", console.Count(step))}
 	case err != nil:
 		f := explain(err)
-		status = rundir.Status{State: rundir.Failed, Code: f.code, Reason: f.msg}
+		if n := lastStep(dir.Path); f.code == exitTraining && n > 0 {
+			f.msg += "; last good checkpoint " + checkpoint.Name(n)
+		}
+		err, status = f, rundir.Status{State: rundir.Failed, Code: f.code, Reason: f.msg}
 		if f.code == exitOutput { // the disk is at fault, not the run
 			status = rundir.Status{State: rundir.Interrupted}
 			f.hints = append(f.hints, "then  pretrain resume "+dir.Path+"  goes on from the last checkpoint")
-			err = f
 		}
 	}
 	if e := dir.SetStatus(status); err == nil {

@@ -11,7 +11,7 @@ import (
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "version, revision, Go version and build tags", Args: cobra.NoArgs,
+		Use: "version", Short: "version, revision, Go version and build tags", Args: takes(0),
 		RunE: func(c *cobra.Command, _ []string) error { return printVersion(c.OutOrStdout()) },
 	}
 }
