@@ -36,6 +36,11 @@ func (b *blurrer) blur(img *Image, sigma float64) {
 		return
 	}
 	b.w = gaussian(b.w, r, sigma)
+	b.passes(img, r)
+}
+
+// passes convolves along both axes with the weights b.w of radius r.
+func (b *blurrer) passes(img *Image, r int) {
 	n := 3 * img.W
 	b.rows = growFloats(b.rows, n*img.H)
 	b.line = growFloats(b.line, n+6*r)
