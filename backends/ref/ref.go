@@ -10,6 +10,7 @@ import "kith/tensor"
 type Backend struct {
 	name string
 	like tensor.Backend // whose plans it runs; nil: none
+	err  error          // the first failure
 }
 
 // Exact is a Backend on which all floats are F64.
@@ -38,8 +39,17 @@ func (b *buffer) Bytes() int { return len(*b) }
 // Name is "ref", "ref:round", or "ref:" and the backend it is like.
 func (b *Backend) Name() string { return b.name }
 
+// tooLarge is more bytes than any machine has; Go would end the process over them.
+const tooLarge = 1 << 40
+
 // Alloc fills new memory with NaN, so that reading before writing shows.
 func (b *Backend) Alloc(bytes int) tensor.Buffer {
+	if bytes >= tooLarge {
+		if b.err == nil {
+			b.err = &tensor.MemoryError{Need: bytes, Free: -1}
+		}
+		return new(buffer)
+	}
 	m := make(buffer, bytes)
 	for i := range m {
 		m[i] = 0xff
@@ -69,16 +79,22 @@ func (b *Backend) Lower(program []tensor.Instr) []tensor.Instr {
 }
 
 // Upload copies src.
-func (b *Backend) Upload(dst *tensor.Tensor, src []byte) { copy(elements(dst), src) }
-
-// Download copies src's elements.
-func (b *Backend) Download(dst []byte, src *tensor.Tensor) error {
-	copy(dst, elements(src))
-	return nil
+func (b *Backend) Upload(dst *tensor.Tensor, src []byte) {
+	if b.err == nil {
+		copy(elements(dst), src)
+	}
 }
 
-// Sync has nothing to wait for.
-func (b *Backend) Sync() error { return nil }
+// Download copies src's elements, or returns the first failure.
+func (b *Backend) Download(dst []byte, src *tensor.Tensor) error {
+	if b.err == nil {
+		copy(dst, elements(src))
+	}
+	return b.err
+}
+
+// Sync has nothing to wait for. It returns the first failure.
+func (b *Backend) Sync() error { return b.err }
 
 func elements(t *tensor.Tensor) []byte {
 	b, offset := t.Buffer()
