@@ -1,0 +1,248 @@
+package backendtest
+
+import (
+	"fmt"
+	"testing"
+
+	"kith/tensor"
+	"kith/tensor/rng"
+)
+
+// A body is a fused op in the making. Inputs are numbered -1, -2, … until it is finished, since
+// parts may be added before the last input.
+type body struct {
+	in    []tensor.Spec
+	parts []tensor.Part
+	specs []tensor.Spec // of the parts' results
+	out   []int
+}
+
+// input adds an input.
+func (b *body) input(s tensor.Spec) int {
+	b.in = append(b.in, s)
+	return -len(b.in)
+}
+
+func (b *body) spec(v int) tensor.Spec {
+	if v < 0 {
+		return b.in[-v-1]
+	}
+	return b.specs[v]
+}
+
+// try adds a part and returns its first result; false if it does not fit.
+func (b *body) try(op tensor.Op, args ...int) (v int, ok bool) {
+	in := make([]tensor.Spec, len(args))
+	for i, a := range args {
+		in[i] = b.spec(a)
+	}
+	outs, err := op.Infer(in)
+	if err != nil {
+		return 0, false
+	}
+	v = len(b.specs)
+	b.specs = append(b.specs, outs...)
+	b.parts = append(b.parts, tensor.Part{Op: op, In: args})
+	return v, true
+}
+
+func (b *body) add(op tensor.Op, args ...int) int {
+	v, ok := b.try(op, args...)
+	if !ok {
+		panic(fmt.Sprintf("part %T does not fit", op))
+	}
+	return v
+}
+
+// leave lets values leave.
+func (b *body) leave(v ...int) { b.out = append(b.out, v...) }
+
+// finish numbers the values as Fused does.
+func (b *body) finish() *tensor.Fused {
+	number := func(v int) int {
+		if v < 0 {
+			return -v - 1
+		}
+		return v + len(b.in)
+	}
+	f := &tensor.Fused{}
+	for _, p := range b.parts {
+		in := make([]int, len(p.In))
+		for i, v := range p.In {
+			in[i] = number(v)
+		}
+		f.Body = append(f.Body, tensor.Part{Op: p.Op, In: in})
+	}
+	for _, v := range b.out {
+		f.Out = append(f.Out, number(v))
+	}
+	return f
+}
+
+// reduced tells of each output whether it lies behind a column sum.
+func (b *body) reduced() []bool {
+	behind := make([]bool, len(b.specs))
+	next := 0
+	for i, p := range b.parts {
+		_, columns := p.Op.(tensor.Columns)
+		for _, v := range p.In {
+			columns = columns || v >= 0 && behind[v]
+		}
+		end := len(b.specs)
+		if i+1 < len(b.parts) {
+			end = next + b.results(i)
+		}
+		for ; next < end; next++ {
+			behind[next] = columns
+		}
+	}
+	out := make([]bool, len(b.out))
+	for i, v := range b.out {
+		out[i] = v >= 0 && behind[v]
+	}
+	return out
+}
+
+// results is how many values part i gives.
+func (b *body) results(i int) int {
+	if _, ok := b.parts[i].Op.(tensor.Moments); ok {
+		return 3
+	}
+	return 1
+}
+
+// draw makes inputs: floats from a normal distribution, masks of 0 and 1.
+func (b *body) draw(k rng.Key) []tensor.Array {
+	in := make([]tensor.Array, len(b.in))
+	for i, spec := range b.in {
+		in[i] = tensor.NewArray(spec)
+		if !spec.DType.Float() {
+			stream := k.At(uint64(i)).Stream()
+			for j := range in[i].Data {
+				in[i].Data[j] = float64(stream.IntN(2))
+			}
+			continue
+		}
+		drawNormal(k.At(uint64(i)), &in[i], 1)
+		for j, v := range in[i].Data {
+			in[i].Data[j] = round(spec.DType, v)
+		}
+	}
+	return in
+}
+
+// A tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+// fused runs the body as one op and part by part, and reports whether the backend has a kernel for
+// the whole. The bits must agree; but where a convolution may walk rows in another order, what lies
+// behind a column sum agrees within the bound of sums.
+func (g *guard) fused(t tester, b *body, in []tensor.Array) bool {
+	t.Helper()
+	f := b.finish()
+	root := tensor.Open(g)
+	defer root.Close()
+	leaves := enter(root, in)
+	specs, err := f.Infer(specsOf(leaves))
+	if err != nil {
+		return false // an exact root has no casts
+	}
+	outs := make([]*tensor.Tensor, len(specs))
+	for i, s := range specs {
+		outs[i] = root.New(s)
+	}
+	kernel := g.Run(f, outs, leaves)
+	if !kernel {
+		if !g.definitions() {
+			return false
+		}
+		tensor.Exec(g, f, outs, leaves)
+	}
+	behind := b.reduced()
+	root.Run(func(s *tensor.Scope) {
+		for i, part := range f.Decompose(entered(s, leaves)) {
+			got, e1 := tensor.Data[float64](outs[i])
+			want, e2 := tensor.Data[float64](part)
+			if e1 != nil || e2 != nil {
+				t.Errorf("%v %v", e1, e2)
+				return
+			}
+			if sameBits(got, want) || behind[i] && g.reordered(b, in) && near(got, want, columnSums) {
+				continue
+			}
+			t.Errorf("%s: output %d: %s", opText(f, b.in), i, firstDifference(got, want))
+		}
+	})
+	return kernel
+}
+
+// definitions tells whether the backend has no kernels at all, so that the definition of a fused
+// op meets those of its parts.
+func (g *guard) definitions() bool {
+	_, prober := tensor.As[tensor.Prober](g.Backend)
+	return !prober || g.exact() || g.Name() == "ref:round"
+}
+
+// reordered tells whether the core of b may be computed tile by tile instead of row by row.
+func (g *guard) reordered(b *body, _ []tensor.Array) bool {
+	for _, p := range b.parts {
+		in := make([]tensor.Spec, len(p.In))
+		for i, v := range p.In {
+			in[i] = b.spec(v)
+		}
+		if isWinograd(p.Op, in) {
+			return true
+		}
+	}
+	return false
+}
+
+// near compares vectors, each element against the largest.
+func near(got, want []float64, rel float64) bool {
+	size := 0.0
+	for _, v := range want {
+		size = max(size, v, -v)
+	}
+	for i, v := range want {
+		if d := got[i] - v; !(d <= rel*size && -d <= rel*size) {
+			return false
+		}
+	}
+	return true
+}
+
+func firstDifference(got, want []float64) string {
+	n := 0
+	text := ""
+	for i := range want {
+		if !sameBits(got[i:i+1], want[i:i+1]) {
+			if n++; n == 1 {
+				text = fmt.Sprintf("element %d is %v fused, %v in parts", i, got[i], want[i])
+			}
+		}
+	}
+	return fmt.Sprintf("%s; %d of %d differ", text, n, len(want))
+}
+
+// forms runs the fused ops that the planner makes of a ResNet step.
+func forms(t *testing.T, g *guard) {
+	for _, f := range formTable {
+		for _, d := range []tensor.DType{tensor.F32, tensor.BF16} {
+			for k, c := range formShapes {
+				t.Run(fmt.Sprintf("%s/%v/%d", f.name, d, k), func(t *testing.T) {
+					defer func(outer *testing.T) { g.t = outer }(g.t)
+					g.t = t
+					b := &body{}
+					f.make(&former{body: b, d: d, c: c})
+					in := b.draw(rng.New(6).Fold(f.name))
+					if !g.fused(t, b, in) && !g.definitions() {
+						t.Logf("no kernel for %s", b.finish().Form())
+					}
+				})
+			}
+		}
+	}
+}
