@@ -83,7 +83,7 @@ def main():
         return
     for arch in ("resnet18", "resnet50"):
         record(arch, 32, 8, full)
-        record(arch, 64, 8, full)
+        record(arch, 64, 16 if arch == "resnet18" else 8, full)
 
 
 if __name__ == "__main__":
