@@ -49,7 +49,7 @@ func (e *Engine) Chunks(c Conv, p Pass) int {
 	case p == GradX && c.Stride == 1:
 		return c.gradX(c.phase(0)).Chunks()
 	case p == GradX:
-		return ceil(c.N*c.H*c.W, finishRows)
+		return ceil(c.N*c.H*c.W, BlockRows(c.N*c.H*c.W))
 	}
 	return c.gradW().Chunks()
 }
@@ -183,10 +183,8 @@ func (t *turnTask) tap(dst, w []float32, taps int) {
 	}
 }
 
-// finishRows is the number of rows that are finished at a time when a pass cannot do it by itself.
-const finishRows = 512
-
-// A finishTask shows a stored output to Done, a chunk of rows each.
+// A finishTask shows a stored output to Done, a block of rows each, where a pass cannot do it by
+// itself.
 type finishTask struct {
 	data       []float32
 	rows, cols int
@@ -195,14 +193,14 @@ type finishTask struct {
 
 func (t *finishTask) run(e *Engine, data []float32, rows, cols int, done func(Tile)) {
 	*t = finishTask{data, rows, cols, done}
-	e.pool.Run(ceil(rows, finishRows), t)
+	e.pool.Run(ceil(rows, BlockRows(rows)), t)
 	*t = finishTask{}
 }
 
-// Chunk finishes rows chunk·finishRows and on.
+// Chunk finishes block chunk.
 func (t *finishTask) Chunk(chunk int) {
-	r0 := chunk * finishRows
-	rows := min(finishRows, t.rows-r0)
+	r0 := chunk * BlockRows(t.rows)
+	rows := min(BlockRows(t.rows), t.rows-r0)
 	t.done(Tile{
 		Data: t.data[r0*t.cols : (r0+rows)*t.cols], Pitch: t.cols,
 		Row: r0, Rows: rows, Cols: t.cols, Chunk: chunk,
