@@ -124,9 +124,6 @@ func (c *chain) span(l *lane, start, n, chunk int) {
 		n := min(c.tile, end-start)
 		c.ahead(start+n, min(c.tile, end-start-n))
 		c.run(l, start, n, chunk, nil)
-		for i := range c.cols {
-			c.cols[i].ripe(chunk, start+n)
-		}
 	}
 	if c.fence != nil {
 		c.fence()

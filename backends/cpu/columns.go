@@ -1,25 +1,30 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 
+	"kith/backends/cpu/internal/product"
 	"kith/backends/cpu/internal/simd"
 )
 
-// A column is a reduction of a value over its rows, in three stages: float32 sums of a few dozen
-// rows, row after row; float64 sums of those over a chunk; and these, in the order of chunks. So a
-// sum depends on how the rows are cut, which depends on shapes alone, and not on threads or vector
-// width.
+// A column is a reduction of a value over its rows, in two stages: float32 sums of a block of at
+// most 112 rows, row after row; then float64, block after block. Blocks depend on the number of
+// rows alone and are those of products, so a sum has the same bits for any number of threads, any
+// vector width, and whether it is taken from a stored result or from the tiles of a product.
 //
-// Moments are sums of d and d² about the chunk's first row. Where that lies far from the mean (a
-// pixel at the edge of a map does), float32 sums over a whole chunk would lose five digits of the
-// variance: 7e-5 was seen, 4e-8 with the float64 stage.
+// Moments are sums of d and d² about a pivot: the block's first row, and after eight rows their
+// mean. With a pivot far from the mean (a pixel at the edge of a map) kept for 512 rows, errors of
+// 7e-5 of the variance were seen.
 type column struct {
-	k      *simd.Kernels
-	kind   columnKind
-	c      int // columns; of a total 16 lanes
-	out    int // number of the value that the first result is
-	chunks []partial
+	k     *simd.Kernels
+	kind  columnKind
+	c     int       // columns; of a total 16 lanes
+	out   int       // number of the value that the first result is
+	size  int       // elements of the value
+	rows  int       // of a block; 0 where a product's tiles come in another order
+	part  []float32 // sums of all blocks, bound for each run
+	block int       // floats of a block
 }
 
 type columnKind uint8
@@ -27,52 +32,41 @@ type columnKind uint8
 const (
 	sum     columnKind = iota // of each column
 	moments                   // mean, variance and rest of each column
-	total                     // of everything: 16 lanes, 4,096 elements a chunk
+	total                     // of everything: 16 lanes, 4,096 elements a block
 )
 
 const (
-	totalLen   = 4096 // elements of a chunk of a total
-	mostRows   = 1024 // of a chunk of columns
-	fewestRows = 16   // of a chunk: partial sums are a small part of the tensor
-	drainRows  = 32   // after so many rows float32 sums go to float64
+	totalLen = 4096 // elements of a block of a total
+	baseRows = 8    // after so many rows their mean is the pivot
 )
-
-// chunkRows returns the rows in a chunk of columns of length c.
-func chunkRows(c int) int { return min(max(chunkLen/c, fewestRows), mostRows) }
-
-// A partial is the sums of one chunk.
-type partial struct {
-	sums, squares, pivots []float32
-	sums64, squares64     []float64
-	rows                  int // seen so far, by whoever has column 0
-	fresh                 int // of these, not drained yet
-}
-
-// start makes the partial sums of a value of size elements in so many chunks.
-func (c *column) start(b *Backend, chunks, size int) {
-	if c.kind == total {
-		chunks = (size + totalLen - 1) / totalLen
-	}
-	if cap(c.chunks) < chunks {
-		c.chunks = make([]partial, chunks)
-	}
-	c.chunks = c.chunks[:chunks]
-	for i := range c.chunks {
-		p := partial{sums: b.temp.zeros(c.c)}
-		if c.kind != total {
-			p.sums64 = b.temp.zeros64(c.c)
-		}
-		if c.kind == moments {
-			p.squares, p.squares64, p.pivots = b.temp.zeros(c.c), b.temp.zeros64(c.c), b.temp.floats(c.c)
-			fillWith(p.pivots, none)
-		}
-		c.chunks[i] = p
-	}
-}
 
 // none marks a pivot that is not chosen yet. A NaN in the data may pass for it: its sums are NaN
 // anyway.
 var none = float32(math.NaN())
+
+// start makes the sums of a value of size elements. Where tiles of a product come in another order
+// than rows do, each of its chunks is a block.
+func (c *column) start(b *Backend, size, chunks int) {
+	c.size, c.rows = size, 0
+	blocks := chunks
+	switch {
+	case c.kind == total:
+		blocks = (size + totalLen - 1) / totalLen
+	case chunks == 0:
+		c.rows = product.BlockRows(size / max(c.c, 1))
+		blocks = (size/max(c.c, 1) + c.rows - 1) / c.rows
+	}
+	c.block = c.c
+	if c.kind == moments {
+		c.block = 3*c.c + 1
+	}
+	c.part = b.temp.zeros(blocks * c.block)
+	if c.kind == moments {
+		for part := c.part; len(part) > 0; part = part[c.block:] {
+			fillWith(part[2*c.c:3*c.c], none)
+		}
+	}
+}
 
 func fillWith(x []float32, v float32) {
 	for i := range x {
@@ -80,65 +74,74 @@ func fillWith(x []float32, v float32) {
 	}
 }
 
-// add adds elements [start, start+len(x)) of the value, row-major, to the sums of chunk.
+// add adds elements [start, start+len(x)) of the value, row-major. They are part of one row, or
+// begin with a row. Where blocks are chunks of a product, chunk says which.
 func (c *column) add(chunk, start int, x []float32) {
-	if c.kind == total { // a chunk of its own kind; tiles never cross its borders
-		c.rows(&c.chunks[start/totalLen], 0, x)
+	if c.kind == total { // tiles never cross the borders of its blocks
+		c.k.AddRows(c.part[start/totalLen*c.c:][:min(c.c, len(x))], x[:len(x)/c.c*c.c])
+		rest := x[len(x)/c.c*c.c:]
+		c.k.AddRows(c.part[start/totalLen*c.c:][:len(rest)], rest)
 		return
 	}
-	c.rows(&c.chunks[chunk], start%c.c, x)
-}
-
-// rows adds x, which begins in column at.
-func (c *column) rows(p *partial, at int, x []float32) {
-	for len(x) > 0 {
-		n, cols := len(x)/c.c*c.c, c.c // whole rows
-		if at > 0 || n == 0 {
-			n = min(c.c-at, len(x)) // a piece of one
-			cols = n
+	for at := start % c.c; len(x) > 0; at = start % c.c {
+		part, row := c.part[chunk*c.block:], 0
+		if c.rows > 0 {
+			part, row = c.part[start/c.c/c.rows*c.block:], start/c.c%c.rows
 		}
-		c.piece(p, at, cols, x[:n])
-		x, at = x[n:], (at+n)%c.c
+		n := c.piece(part[:c.block], row, at, x)
+		x, start = x[n:], start+n
 	}
 }
 
-// piece adds rows of cols elements to the columns from at on.
-func (c *column) piece(p *partial, at, cols int, x []float32) {
-	if at == 0 { // all columns see the same rows
-		p.rows += len(x) / cols
-		p.fresh += len(x) / cols
+// piece adds the head of x, which begins at column at of a block's row, and returns how much that
+// was: a piece of a row, or rows up to the place where the pivot changes or the block ends.
+func (c *column) piece(part []float32, row, at int, x []float32) (n int) {
+	rows, cols := len(x)/c.c, c.c
+	if at > 0 || rows == 0 {
+		rows, cols = 1, min(c.c-at, len(x))
 	}
+	if c.kind == moments && row < baseRows && c.rows > 0 {
+		rows = min(rows, baseRows-row)
+	}
+	if c.rows > 0 {
+		rows = min(rows, c.rows-row)
+	}
+	n = rows * cols
 	if c.kind != moments {
-		c.k.AddRows(p.sums[at:at+cols], x)
-		return
+		c.k.AddRows(part[at:at+cols], x[:n])
+		return n
 	}
-	pivots := p.pivots[at : at+cols]
+	pivots := part[2*c.c+at:][:cols]
 	if pivots[0] != pivots[0] {
 		copy(pivots, x)
 	}
-	c.k.AddMoments(p.sums[at:at+cols], p.squares[at:at+cols], pivots, x)
+	if at == 0 { // all columns see the same rows
+		part[3*c.c] += float32(rows)
+	}
+	c.k.AddMoments(part[at:at+cols], part[c.c+at:][:cols], pivots, x[:n])
+	if row+rows == baseRows && c.rows > 0 {
+		rebase(part[at:at+cols], part[c.c+at:][:cols], pivots)
+	}
+	return n
 }
 
-// drain moves float32 sums of the columns from at on to float64.
-func (c *column) drain(p *partial, at, cols int) {
-	if c.kind == total {
-		return
-	}
-	c.k.Drain(p.sums64[at:at+cols], p.sums[at:at+cols])
-	if c.kind == moments {
-		c.k.Drain(p.squares64[at:at+cols], p.squares[at:at+cols])
+// rebase makes the mean of the first rows the pivot: with s its way from the old one,
+// Σ(d-s) = Σd - n·s and Σ(d-s)² = Σd² - s·(2Σd - n·s).
+func rebase(sums, squares, pivots []float32) {
+	const n = baseRows
+	for j, was := range pivots {
+		sum := float64(sums[j])
+		pivots[j] = float32(float64(was) + sum/n)
+		s := float64(pivots[j]) - float64(was)
+		squares[j] = float32(float64(squares[j]) - s*(2*sum-n*s))
+		sums[j] = float32(sum - n*s)
 	}
 }
 
-// ripe drains all columns of a chunk once enough rows have come; next is the column that comes
-// next.
-func (c *column) ripe(chunk, next int) {
-	if c.kind == total {
-		return
-	}
-	if p := &c.chunks[chunk]; p.fresh >= drainRows && next%c.c == 0 {
-		c.drain(p, 0, c.c)
-		p.fresh = 0
+// fits panics if t is no block: then the sums would depend on who comes first.
+func (c *column) fits(t product.Tile) {
+	if c.rows > 0 && (t.Row%c.rows != 0 || t.Rows != min(c.rows, c.size/c.c-t.Row)) {
+		panic(fmt.Sprintf("cpu: rows %d to %d are no block of %d; product.Blocks must tell", t.Row, t.Row+t.Rows, c.rows))
 	}
 }
 
@@ -150,60 +153,72 @@ func (c *column) results() int {
 	return 1
 }
 
-// finish merges the chunks into the results: one of c.c elements, three of moments, one scalar of
+// finish merges the blocks into the results: one of c.c elements, three of moments, one scalar of
 // a total.
 func (c *column) finish(b *Backend, out [3][]float32) {
-	switch c.kind {
-	case sum:
-		c.finishSum(b, out[0])
-	case moments:
-		c.finishMoments(b, out)
-	case total:
+	if c.kind == total {
 		var s float64
-		for _, p := range c.chunks {
-			s += float64(simd.Fold((*[simd.Lanes]float32)(p.sums)))
+		for at := 0; at < len(c.part); at += c.c {
+			s += float64(simd.Fold((*[simd.Lanes]float32)(c.part[at:])))
 		}
 		out[0][0] = float32(s)
+		return
 	}
+	j := &b.jobs.merge
+	*j = merge{c: c, out: out, a: b.temp.zeros64(c.c), b: b.temp.zeros64(c.c)}
+	b.pool.Run((c.c+mergeCols-1)/mergeCols, j)
 }
 
-// finishSum adds the sums of chunks.
-func (c *column) finishSum(b *Backend, out []float32) {
-	acc := b.temp.zeros64(c.c)
-	for i := range c.chunks {
-		p := &c.chunks[i]
-		c.drain(p, 0, c.c)
-		for j, v := range p.sums64 {
-			acc[j] += v
+// mergeCols is the number of columns that a thread merges at a time.
+const mergeCols = 64
+
+// A merge is the loop over columns of finish.
+type merge struct {
+	c    *column
+	out  [3][]float32
+	a, b []float64 // of each column: the sum; or mean and sum of squared deviations
+}
+
+// Chunk merges 64 columns.
+func (m *merge) Chunk(i int) {
+	from, to := i*mergeCols, min((i+1)*mergeCols, m.c.c)
+	if m.c.kind == moments {
+		m.moments(from, to)
+		return
+	}
+	for part := m.c.part; len(part) > 0; part = part[m.c.block:] {
+		acc := m.a[from:to]
+		for j, v := range part[from:to] {
+			acc[j] += float64(v)
 		}
 	}
-	for j, v := range acc {
-		out[j] = float32(v)
+	for j := from; j < to; j++ {
+		m.out[0][j] = float32(m.a[j])
 	}
 }
 
-// finishMoments merges means and squared deviations of chunks by Chan's formula.
-func (c *column) finishMoments(b *Backend, out [3][]float32) {
-	mean, m2, n := b.temp.zeros64(c.c), b.temp.zeros64(c.c), 0.0
-	for i := range c.chunks {
-		p := &c.chunks[i]
-		if p.rows == 0 {
+// moments merges means and squared deviations by Chan's formula.
+func (m *merge) moments(from, to int) {
+	c := m.c.c
+	mean, m2, n := m.a[from:to], m.b[from:to], 0.0
+	for part := m.c.part; len(part) > 0; part = part[m.c.block:] {
+		rows := float64(part[3*c])
+		if rows == 0 {
 			continue
 		}
-		c.drain(p, 0, c.c)
-		rows := float64(p.rows)
-		share, each, squares := rows/(n+rows), 1/rows, p.squares64[:c.c]
-		pivots := p.pivots[:c.c]
-		for j, d := range p.sums64[:c.c] {
+		share, each := rows/(n+rows), 1/rows
+		squares, pivots := part[c+from:c+to], part[2*c+from:2*c+to]
+		for j, v := range part[from:to] {
+			d := float64(v)
 			delta := float64(pivots[j]) + d*each - mean[j]
 			mean[j] += delta * share
-			m2[j] += squares[j] - d*d*each + delta*delta*n*share
+			m2[j] += float64(squares[j]) - d*d*each + delta*delta*n*share
 		}
 		n += rows
 	}
-	for j, m := range mean {
-		out[0][j] = float32(m)
-		out[1][j] = float32(max(m2[j], 0) / n)
-		out[2][j] = float32(m - float64(out[0][j]))
+	for j, v := range mean {
+		m.out[0][from+j] = float32(v)
+		m.out[1][from+j] = float32(max(m2[j], 0) / n)
+		m.out[2][from+j] = float32(v - float64(m.out[0][from+j]))
 	}
 }

@@ -98,8 +98,8 @@ func reduces(op tensor.Op) bool { _, ok := op.(tensor.Columns); return ok }
 
 // arrange finds the full size and the stage of each part.
 func (c *compiler) arrange() bool {
-	for i, part := range c.parts {
-		c.full = max(c.full, c.size(c.first[i]), c.size(part.In[0]))
+	for _, part := range c.parts {
+		c.full = max(c.full, c.size(part.In[0]))
 	}
 	var way []int // of each part on the way into the core: its stage; else -1
 	if c.core >= 0 {

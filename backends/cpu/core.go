@@ -141,19 +141,18 @@ func (b *Backend) runCore(p *program, in []view) {
 	switch o := k.part.Op.(type) {
 	case tensor.MatMul:
 		g := gemmOf(o, v(0).Shape, v(1).Shape)
-		b.startColumns(k, g.Chunks())
+		b.startColumns(k, 1, 0) // rows of a transposed operand have no columns: emit sees to it
 		b.product.Gemm(out, first, second, g)
 	case tensor.Conv2D:
 		g := convOf(o, v(0).Shape, v(1).Shape)
-		b.startColumns(k, b.product.Chunks(g, product.Forward))
+		b.startColumns(k, b.product.Blocks(g, product.Forward), b.product.Chunks(g, product.Forward))
 		b.product.Forward(out, first, b.widened(v(1)).f32(), g)
 	case tensor.Conv2DGradX:
 		g := convOf(o.Conv2D, result.Shape, v(1).Shape)
-		b.startColumns(k, b.product.Chunks(g, product.GradX))
+		b.startColumns(k, b.product.Blocks(g, product.GradX), b.product.Chunks(g, product.GradX))
 		b.product.GradX(out, first, b.widened(v(1)).f32(), g)
 	case tensor.Conv2DGradW:
 		g := convOf(o.Conv2D, v(1).Shape, result.Shape)
-		b.startColumns(k, b.product.Chunks(g, product.GradW))
 		b.product.GradW(out, first, second, g)
 	}
 	if k.epilogue >= 0 {
@@ -161,13 +160,18 @@ func (b *Backend) runCore(p *program, in []view) {
 	}
 }
 
-func (b *Backend) startColumns(k *core, chunks int) {
+// startColumns readies the sums of the epilogue. The product's tiles are blocks of rows, or else
+// pieces of chunks.
+func (b *Backend) startColumns(k *core, blocks, chunks int) {
 	if k.epilogue < 0 {
 		return
 	}
 	c := &k.inner[k.epilogue]
+	if blocks > 0 {
+		chunks = 0
+	}
 	for i := range c.cols {
-		c.cols[i].start(b, chunks, c.size)
+		c.cols[i].start(b, c.size, chunks)
 	}
 }
 
@@ -216,6 +220,9 @@ func (l *loader) loadChain(dst []float32, at int) {
 func (s *storer) storeChain(t product.Tile) {
 	lane := s.b.lane()
 	defer lane.done()
+	for i := range s.c.cols {
+		s.c.cols[i].fits(t)
+	}
 	pitch := s.pitch(t)
 	rows, n := t.Rows, t.Cols
 	if t.Cols == pitch && t.Pitch == pitch {
@@ -231,9 +238,5 @@ func (s *storer) storeChain(t product.Tile) {
 	}
 	if s.c.fence != nil {
 		s.c.fence()
-	}
-	for i := range s.c.cols {
-		col := &s.c.cols[i]
-		col.drain(&col.chunks[t.Chunk], t.Col%col.c, min(t.Cols, col.c))
 	}
 }

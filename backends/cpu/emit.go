@@ -235,10 +235,8 @@ func (e *emitter) column(i int) bool {
 			col.kind, col.c = total, 16
 		}
 	}
-	if e.core >= 0 {
-		if shape := e.p.specs[e.first[e.core]].Shape; col.kind == total || col.c != shape[len(shape)-1] {
-			return false // tiles of a product are rows and columns of its last axis
-		}
+	if e.core >= 0 && !e.sumsTiles(col) {
+		return false
 	}
 	if n := len(e.out.cols); n > 0 && (e.out.cols[0].c != col.c || (e.out.cols[0].kind == total) != (col.kind == total)) {
 		return false
@@ -250,6 +248,21 @@ func (e *emitter) column(i int) bool {
 		e.release(part.In[0])
 	}
 	return true
+}
+
+// sumsTiles tells whether col can be taken from the tiles of the core: rows and columns of its last
+// axis, in blocks. Weight gradients come in other tiles.
+func (e *emitter) sumsTiles(col column) bool {
+	shape := e.p.specs[e.first[e.core]].Shape
+	switch o := e.parts[e.core].Op.(type) {
+	case tensor.Conv2DGradW:
+		return false
+	case tensor.MatMul:
+		if o.TransA {
+			return false
+		}
+	}
+	return col.kind != total && col.c == shape[len(shape)-1]
 }
 
 // streams tells whether value v is so large that it is stored around the caches.

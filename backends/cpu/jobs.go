@@ -11,6 +11,7 @@ type jobs struct {
 	chain   chainJob
 	rows    rowJob
 	squares squares
+	merge   merge
 	search  search
 	load    [2]loader
 	store   storer

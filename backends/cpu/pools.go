@@ -98,13 +98,16 @@ func (b *Backend) avgPool(out, in []view) {
 	})
 }
 
+// mostPlaces is the number of rows that are added in float32 before their sum is.
+const mostPlaces = 512
+
 // average sets y to the mean of the rows of x. Chunks of rows are added in float32, and so are
 // their sums, of which there are few.
 func average(b *Backend, y, x, part []float32) {
 	places := len(x) / max(len(y), 1)
 	clear(y)
 	for len(x) > 0 {
-		n := min(len(x), mostRows*len(y))
+		n := min(len(x), mostPlaces*len(y))
 		clear(part)
 		b.k.AddRows(part, x[:n])
 		b.k.Add(y, y, part)

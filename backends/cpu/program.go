@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"kith/backends/cpu/internal/product"
 	"kith/tensor"
 )
 
@@ -160,7 +161,7 @@ func (b *Backend) runChain(p *program, c *chain, in []view) {
 	*j = chainJob{b: b, c: c, chunk: c.chunk()}
 	chunks := (c.size + j.chunk - 1) / j.chunk
 	for i := range c.cols {
-		c.cols[i].start(b, chunks, c.size)
+		c.cols[i].start(b, c.size, 0)
 	}
 	b.pool.Run(chunks, j)
 	b.finishColumns(p, c)
@@ -251,10 +252,12 @@ func overlap(a, b view) bool {
 	return a.p != nil && b.p != nil && x < y+uintptr(b.n*b.DType.Size()) && y < x+uintptr(a.n*a.DType.Size())
 }
 
-// chunk returns the elements of a chunk, whole tiles and, where there are columns, whole rows.
+// chunk returns the elements of a chunk, whole tiles and, where there are columns, whole blocks of
+// rows.
 func (c *chain) chunk() int {
 	if len(c.cols) > 0 && c.cols[0].kind != total {
-		return max(1, chunkRows(c.cols[0].c)*c.cols[0].c)
+		block := product.BlockRows(c.size/max(c.cols[0].c, 1)) * c.cols[0].c
+		return max(1, chunkLen/max(block, 1)) * max(block, 1)
 	}
 	return max(1, chunkLen/c.tile*c.tile)
 }
