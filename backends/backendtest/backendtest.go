@@ -69,10 +69,10 @@ func halves(t *testing.T, g *guard) {
 }
 
 // byOp runs each op's samples in a subtest with the op's name.
-func byOp(t *testing.T, all []sample, run func(t *testing.T, s sample)) {
+func byOp(t *testing.T, all []*sample, run func(t *testing.T, s *sample)) {
 	t.Helper()
 	var names []string
-	groups := map[string][]sample{}
+	groups := map[string][]*sample{}
 	for _, s := range all {
 		name := tensor.OpName(s.Op)
 		if groups[name] == nil {

@@ -10,7 +10,7 @@ import (
 // gradients runs each op's gradient rule on the backend and compares it with central differences
 // of the definition.
 func gradients(t *testing.T, g *guard) {
-	byOp(t, registered(), func(t *testing.T, s sample) {
+	byOp(t, registered(), func(t *testing.T, s *sample) {
 		if s.Big || s.Kink {
 			return
 		}
@@ -33,7 +33,7 @@ func gradients(t *testing.T, g *guard) {
 // inPlace lets each pointwise op write over an input of its size: element i of the output depends
 // on element i of that input alone, so the result must be the same.
 func inPlace(t *testing.T, g *guard) {
-	byOp(t, append(registered()[:len(registered()):len(registered())], swept()...), func(t *testing.T, s sample) {
+	byOp(t, append(registered()[:len(registered()):len(registered())], swept()...), func(t *testing.T, s *sample) {
 		outs, err := s.Op.Infer(s.specs())
 		if _, ok := s.Op.(tensor.Pointwise); !ok || err != nil || len(outs) != 1 {
 			return
@@ -47,7 +47,7 @@ func inPlace(t *testing.T, g *guard) {
 }
 
 // overwrite compares the result in a buffer of its own with that in the buffer of input k.
-func (g *guard) overwrite(t *testing.T, s sample, k int) {
+func (g *guard) overwrite(t *testing.T, s *sample, k int) {
 	root := tensor.Open(g)
 	defer root.Close()
 	leaves := enter(root, s.In)
@@ -71,7 +71,7 @@ func (g *guard) overwrite(t *testing.T, s sample, k int) {
 
 // again runs each case twice: equal bits, or something depends on timing or on what was before.
 func again(t *testing.T, g *guard) {
-	byOp(t, registered(), func(t *testing.T, s sample) {
+	byOp(t, registered(), func(t *testing.T, s *sample) {
 		first, err := g.apply(s.Op, s.In)
 		if err != nil {
 			t.Fatal(err)

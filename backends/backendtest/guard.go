@@ -208,7 +208,7 @@ func entered(s *tensor.Scope, leaves []*tensor.Tensor) []*tensor.Tensor {
 }
 
 // check compares an op's result with its definition.
-func (g *guard) check(t *testing.T, s sample) {
+func (g *guard) check(t *testing.T, s *sample) {
 	t.Helper()
 	defer func(outer *testing.T) { g.t = outer }(g.t)
 	g.t = t

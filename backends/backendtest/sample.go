@@ -16,11 +16,11 @@ type sample struct {
 	exactly bool           // integers: every order of summation gives the same bits
 	want    []tensor.Array // the definition in float64, not rounded to the outputs' dtypes
 	allow   limit          // how far from it an output may be before it is rounded
-	once    *sync.Once     // want and allow are made when first needed
+	once    sync.Once      // want and allow are made when first needed
 }
 
 // newSample rounds the inputs of c to their dtypes: the definition must see what a kernel sees.
-func newSample(c tensor.Case) sample {
+func newSample(c tensor.Case) *sample {
 	c.In = slices.Clone(c.In)
 	for i, a := range c.In {
 		c.In[i] = tensor.NewArray(a.Spec)
@@ -28,7 +28,7 @@ func newSample(c tensor.Case) sample {
 			c.In[i].Data[j] = round(a.DType, v)
 		}
 	}
-	return sample{Case: c, once: new(sync.Once)}
+	return &sample{Case: c}
 }
 
 // specs are those of the inputs.

@@ -12,7 +12,7 @@ import (
 func special(t *testing.T, g *guard) {
 	for _, part := range []struct {
 		name    string
-		samples []sample
+		samples []*sample
 	}{
 		{"NaN", nonFinite()},
 		{"Denormals", denormals()},
@@ -30,41 +30,45 @@ var oddities = []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign
 	math.SmallestNonzeroFloat32, -3 * math.SmallestNonzeroFloat32, math.MaxFloat32, -math.MaxFloat32, 1e-38}
 
 // nonFinite is the cases of ops whose results say where a number came from.
-func nonFinite() []sample {
-	var all []sample
+func nonFinite() []*sample {
+	var all []*sample
 	for c := range tensor.Cases() {
-		if c.Err != "" || c.Big || !spreads(c.Op) {
+		if c.Err != "" || c.Big {
 			continue
 		}
 		for i, a := range c.In {
-			if a.DType == tensor.F32 && len(a.Data) > 0 {
-				all = append(all, newSample(with(c, i, oddities[:place3(c.Op)])))
+			if n := oddOnes(c.Op, i); n > 0 && a.DType == tensor.F32 && len(a.Data) > 0 {
+				all = append(all, newSample(with(c, i, oddities[:n])))
 			}
 		}
 	}
 	return all
 }
 
-// place3 is how many oddities an op takes: products and sums only the first three, since the
-// largest numbers overflow or not by the order of summation.
-func place3(op tensor.Op) int {
-	if _, ok := op.(tensor.Pointwise); ok {
+// oddOnes is how many oddities input i of op takes. Products and sums take the first three: the
+// largest numbers overflow or not by the order of summation. Filters, and gradients that meet a
+// padded map, take none: kernels multiply the zeros of the padding, and 0·∞ is NaN.
+func oddOnes(op tensor.Op, i int) int {
+	pad := 0
+	switch o := op.(type) {
+	case tensor.Conv2D:
+		pad = o.Pad * i
+	case tensor.Conv2DGradX:
+		pad = i
+	case tensor.Conv2DGradW:
+		pad = o.Pad * (1 - i)
+	case tensor.MatMul, tensor.Sum, tensor.SumSq, tensor.RowDot, tensor.RowMul, tensor.MaxPool, tensor.MaxPoolGrad,
+		tensor.AvgPool, tensor.AvgPoolGrad, tensor.ArgMax, tensor.Gather, tensor.Concat, tensor.Permute, tensor.Unslice,
+		tensor.Write, tensor.WriteRows:
+	case tensor.Pointwise:
 		return len(oddities)
+	default:
+		return 0
+	}
+	if pad > 0 {
+		return 0
 	}
 	return 3
-}
-
-// spreads tells whether the place of a NaN in the output follows from its place in the input
-// alone, and whether op is defined for one.
-func spreads(op tensor.Op) bool {
-	switch op.(type) {
-	case tensor.MatMul, tensor.Conv2D, tensor.Conv2DGradX, tensor.Conv2DGradW, tensor.Sum, tensor.SumSq, tensor.RowDot,
-		tensor.RowMul, tensor.MaxPool, tensor.MaxPoolGrad, tensor.AvgPool, tensor.AvgPoolGrad, tensor.ArgMax,
-		tensor.Gather, tensor.Concat, tensor.Permute, tensor.Unslice, tensor.Write, tensor.WriteRows:
-		return true
-	}
-	_, pointwise := op.(tensor.Pointwise)
-	return pointwise
 }
 
 // with is c with the given numbers at places of input i, apart from each other.
@@ -81,8 +85,8 @@ func with(c tensor.Case, i int, values []float64) tensor.Case {
 
 // denormals is the lattice with one input in units of the smallest number there is: sums and
 // products stay exact, and flushing any of them to zero shows.
-func denormals() []sample {
-	var all []sample
+func denormals() []*sample {
+	var all []*sample
 	for i, s := range integers() {
 		if i%5 != 0 || s.In[0].DType != tensor.F32 {
 			continue // a fifth is enough
@@ -103,8 +107,8 @@ func denormals() []sample {
 
 // largeMeans is columns whose mean is far larger than their spread, where the textbook formula
 // loses all digits.
-func largeMeans() []sample {
-	var all []sample
+func largeMeans() []*sample {
+	var all []*sample
 	for _, mean := range []float64{100, 1e4, -1e4} {
 		for _, n := range []int{2, 33, 1000} {
 			s := sweeper{draw: func(k rng.Key, a *tensor.Array, terms int) {
@@ -122,8 +126,8 @@ func largeMeans() []sample {
 }
 
 // largeLogits is similarities over a temperature of 0.01, and worse.
-func largeLogits() []sample {
-	var all []sample
+func largeLogits() []*sample {
+	var all []*sample
 	for _, scale := range []float64{100, 1e4} {
 		s := sweeper{draw: func(k rng.Key, a *tensor.Array, terms int) {
 			drawNormal(k, a, terms)
@@ -147,7 +151,7 @@ func largeLogits() []sample {
 }
 
 // zeros is rows and columns of one value: no length, no spread.
-func zeros() []sample {
+func zeros() []*sample {
 	s := sweeper{draw: func(_ rng.Key, a *tensor.Array, _ int) {
 		for i := range a.Data {
 			a.Data[i] = 0

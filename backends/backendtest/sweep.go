@@ -14,8 +14,8 @@ import (
 var sizes = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 31, 33, 63, 65}
 
 // registered is the cases beside the ops; with -long the big ones too.
-var registered = sync.OnceValue(func() []sample {
-	var all []sample
+var registered = sync.OnceValue(func() []*sample {
+	var all []*sample
 	for c := range tensor.Cases() {
 		if c.Err == "" && (!c.Big || testflag.Long()) {
 			all = append(all, newSample(c))
@@ -25,11 +25,11 @@ var registered = sync.OnceValue(func() []sample {
 })
 
 // swept is the sweep with numbers from a normal distribution.
-var swept = sync.OnceValue(func() []sample { return sweep(drawNormal) })
+var swept = sync.OnceValue(func() []*sample { return sweep(drawNormal) })
 
 // integers is the sweep on the lattice, where the op adds and multiplies only.
-var integers = sync.OnceValue(func() []sample {
-	var all []sample
+var integers = sync.OnceValue(func() []*sample {
+	var all []*sample
 	for _, s := range sweep(drawIntegers) {
 		if s.exactly = additive(s.Op); s.exactly {
 			all = append(all, s)
@@ -39,8 +39,8 @@ var integers = sync.OnceValue(func() []sample {
 })
 
 // halved is cases and sweep with BF16 inputs.
-var halved = sync.OnceValue(func() []sample {
-	var all []sample
+var halved = sync.OnceValue(func() []*sample {
+	var all []*sample
 	for _, s := range append(registered()[:len(registered()):len(registered())], swept()...) {
 		if h, ok := asBF16(s.Case); ok {
 			all = append(all, newSample(h))
@@ -87,11 +87,11 @@ func drawIntegers(k rng.Key, a *tensor.Array, terms int) {
 // A sweeper collects samples.
 type sweeper struct {
 	draw draw
-	all  []sample
+	all  []*sample
 }
 
 // sweep makes all shapes with the given numbers.
-func sweep(d draw) []sample {
+func sweep(d draw) []*sample {
 	s := &sweeper{draw: d}
 	for _, part := range []func(*sweeper){
 		pointwiseSweep, productSweep, convSweep, poolSweep, columnSweep, rowSweep, searchSweep, moveSweep,

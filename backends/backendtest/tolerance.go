@@ -211,4 +211,4 @@ func mapped(in []tensor.Array, f func(float64) float64) []tensor.Array {
 const gradientRel, gradientAbs = 2e-5, 2e-5
 
 // columnSums is for sums of the same numbers in another order, against the largest of them.
-const columnSums = 1e-5
+const columnSums = 2e-6
