@@ -373,6 +373,12 @@ func TestFMA32(t *testing.T) {
 	if got := math.Float32bits(FMA32(a, a, c)); got != 0x3f801001 {
 		t.Errorf("got %#x, want 0x3f801001", got)
 	}
+	inf := float32(math.Inf(1))
+	for _, c := range [][4]float32{{inf, 1, 1, inf}, {-inf, 1, 1, -inf}, {1, 1, -inf, -inf}, {inf, -2, 0, -inf}, {math.MaxFloat32, 2, 0, inf}, {-math.MaxFloat32, 2, 0, -inf}} {
+		if got := FMA32(c[0], c[1], c[2]); got != c[3] {
+			t.Errorf("%v·%v + %v is %v, want %v", c[0], c[1], c[2], got, c[3])
+		}
+	}
 }
 
 // Narrow keeps the bits that package bf16 says, on every level.

@@ -22,7 +22,8 @@ func FMA32(a, b, c float32) float32 {
 	p, q := float64(a)*float64(b), float64(c)
 	s := p + q
 	t := s - p
-	if e := (p - (s - t)) + (q - t); e != 0 && math.Float64bits(s)&1 == 0 {
+	// Where something is infinite, e is NaN and s stays.
+	if e := (p - (s - t)) + (q - t); (e < 0 || e > 0) && math.Float64bits(s)&1 == 0 {
 		if (e > 0) == (s > 0) {
 			s = math.Float64frombits(math.Float64bits(s) + 1)
 		} else {
