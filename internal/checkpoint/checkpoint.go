@@ -44,7 +44,8 @@ type Store struct {
 	// Warn, if set, gets what the user should know though nothing failed.
 	Warn func(message string)
 
-	failures int // saves in a row that failed
+	failures int  // saves in a row that failed
+	cleaned  bool // leftovers were removed before the first save
 }
 
 // A File is one file to be saved. Write is called once and streams the contents.

@@ -245,10 +245,19 @@ func TestClean(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	want := []string{".bad-step-000000003", "LATEST", "notes", Name(1)}
 	if err := s.Clean(); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{".bad-step-000000003", "LATEST", "notes", Name(1)}, list(t, s)); diff != "" {
+	if diff := cmp.Diff(want, list(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	// A process that goes on with the run cleans at its first save.
+	if err := os.Mkdir(filepath.Join(s.Dir, ".tmp-3-88-cc"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	mustSave(t, &Store{Dir: s.Dir}, 0, 1)
+	if diff := cmp.Diff(want, list(t, s)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -33,6 +33,12 @@ func (s *Store) save(step int, files []File, meta Meta) error {
 	if err := s.ensureDir(); err != nil {
 		return err
 	}
+	if !s.cleaned { // before asking for room: what a killed save left may be most of a checkpoint
+		s.cleaned = true
+		if err := s.Clean(); err != nil {
+			s.warn("%v", err)
+		}
+	}
 	if err := s.room(files); err != nil {
 		return err
 	}
@@ -192,12 +198,12 @@ func (s *Store) discard(tmp string) {
 	}
 }
 
-// Clean removes what interrupted saves and prunes left behind. Only the holder of the run's lock may
-// call it: another process may be saving.
+// Clean removes what interrupted saves and prunes left behind; the first Save does it, too. Only the
+// holder of the run's lock may call it: another process may be saving.
 func (s *Store) Clean() error {
 	entries, err := s.fs().ReadDir(s.Dir)
-	if err != nil {
-		return nil // no folder, nothing to clean; Save and Load report anything else
+	if err != nil && !errors.Is(err, fsys.ErrNotExist) {
+		return &Error{Path: s.Dir, Err: err}
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name, ".tmp-") || strings.HasPrefix(e.Name, trashPrefix) {

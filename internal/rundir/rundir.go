@@ -96,7 +96,23 @@ func Open(path string, warn func(string)) (*Dir, error) {
 		return nil, err
 	}
 	d.lock = lock
+	d.clean(d.Path)
 	return d, nil
+}
+
+// clean removes temporary files that a killed process left, in the run directory and one level below.
+// It matters little, so errors do not matter at all. Checkpoints look after themselves.
+func (d *Dir) clean(dir string) {
+	entries, _ := d.fs.ReadDir(dir)
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name)
+		switch {
+		case !e.Dir && strings.HasPrefix(e.Name, ".tmp-"):
+			d.fs.Remove(path)
+		case e.Dir && dir == d.Path && e.Name != "checkpoints":
+			d.clean(path)
+		}
+	}
 }
 
 // Close gives the lock back. The LOCK file stays: removing it would let two processes hold locks of

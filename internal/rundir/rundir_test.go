@@ -72,6 +72,32 @@ func TestNew(t *testing.T) {
 	}
 }
 
+// What a killed process left of a replacement goes when the next one opens the run; nothing else does.
+func TestCleansUp(t *testing.T) {
+	d := mustMake(t)
+	d.Close()
+	for name, stays := range map[string]bool{
+		".tmp-STATUS-1-ab": false, "eval/.tmp-knn.json-1-ab": false, "checkpoints/.tmp-LATEST-1-ab": true,
+		"a/b/.tmp-x": true, "tmp-notes": true, ".tmp-folder/x": true,
+	} {
+		path := d.Join(name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Open(d.Path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Close()
+		if _, err := os.Stat(path); (err == nil) != stays {
+			t.Errorf("%s: there %v, want %v", name, err == nil, stays)
+		}
+	}
+}
+
 func TestWriteFiles(t *testing.T) {
 	d := mustMake(t)
 	for _, text := range []string{"one", "two"} {
