@@ -14,12 +14,12 @@ import (
 	"kith/tensor/rng"
 )
 
-// A fuser is a backend that says yes to fused ops around products and convolutions, as devices do.
-type fuserBackend struct{ tensor.Backend }
+// willing is a backend that says yes to fused ops around products and convolutions, as devices do.
+type willing struct{ tensor.Backend }
 
-func (b fuserBackend) Unwrap() tensor.Backend { return b.Backend }
+func (b willing) Unwrap() tensor.Backend { return b.Backend }
 
-func (b fuserBackend) Runs(op tensor.Op, in []tensor.Spec) bool {
+func (b willing) Runs(op tensor.Op, in []tensor.Spec) bool {
 	f, ok := op.(*tensor.Fused)
 	if !ok {
 		return writes(op)
@@ -43,9 +43,9 @@ type mode struct {
 }
 
 var modes = []mode{
-	{"exact", func() tensor.Backend { return fuserBackend{ref.New()} }, tensor.F32},
-	{"round F32", func() tensor.Backend { return fuserBackend{ref.Round()} }, tensor.F32},
-	{"round BF16", func() tensor.Backend { return fuserBackend{ref.Round()} }, tensor.BF16},
+	{"exact", func() tensor.Backend { return willing{ref.New()} }, tensor.F32},
+	{"round F32", func() tensor.Backend { return willing{ref.Round()} }, tensor.F32},
+	{"round BF16", func() tensor.Backend { return willing{ref.Round()} }, tensor.BF16},
 }
 
 // A world is everything that a training step needs.
@@ -97,7 +97,7 @@ func newWorld(b tensor.Backend, compute tensor.DType, encoder nn.Layer, features
 		panic(err)
 	}
 	w.method = m
-	nn.Init(m, w.root, rng.New(1))
+	start(m, w.root)
 	switch optimizer {
 	case "lars":
 		w.opt, err = optim.LARS{Ratio: 0.02, Decay: 1e-4, Momentum: 0.9, Adapted: optim.Matrices}.New(w.root, m)
@@ -111,6 +111,17 @@ func newWorld(b tensor.Backend, compute tensor.DType, encoder nn.Layer, features
 	w.in = nnclr.NewInputs(w.root, w.views)
 	w.feature = w.root.New(tensor.Of(tensor.F32, n, features))
 	return w
+}
+
+// start gives a model its first values, where there is memory for them.
+func start(model any, root *tensor.Scope) {
+	if _, ok := root.Backend().(imagined); !ok {
+		nn.Init(model, root, rng.New(1))
+		return
+	}
+	for _, p := range nn.Tensors(model) {
+		p.Value = root.New(p.Spec)
+	}
 }
 
 // train is a gated training step.
