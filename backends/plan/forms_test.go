@@ -110,17 +110,16 @@ var wantForms = map[string]int{
 	"Conv2DGradX Cast Sub Mul Add Cast ReLU ReLUGrad Cast Mul Sum Sum":    64, // masked gradient, sums
 	"Conv2DGradX Add ReLUGrad Cast Cast Sub Mul Sum Sum":                  22, // join of branches
 	"Conv2DGradX Add ReLUGrad Cast Cast Sub Mul Cast Sub Mul Sum Sum Sum": 8,  // … over a downsample
-	"Conv2DGradX Add":                            2,  // … behind the pool
-	"Conv2DGradX":                                8,  // downsample
-	"Cast Sub Mul Add Cast ReLU Conv2DGradW":     32, // first view
-	"Cast Sub Mul Add Cast ReLU Conv2DGradW Add": 32, // second view, sum of both
-	"Conv2DGradW":                                20, // of a block's output
-	"Conv2DGradW Add":                            20,
-	"Cast Sub Mul Add Cast ReLU ReLUGrad Cast Cast Sub Mul Sub Sub Mul Cast Conv2DGradW": 1,   // stem
-	"Cast Cast Sub Mul Sub Sub Mul Cast":                                                 104, // dz of BN
-	"Cast Sub Mul Add Cast Add ReLU":                                                     24,  // block output
-	"Cast Sub Mul Add Cast Cast Sub Mul Add Cast Add ReLU":                               8,   // … with downsample
-	"Mul Mul Scale Add Select Sub Select":                                                53,  // LARS, gated
+	"Conv2DGradX Add":                                      2,  // … behind the pool
+	"Conv2DGradX":                                          8,  // downsample
+	"Cast Sub Mul Add Cast ReLU Conv2DGradW":               32, // first view
+	"Cast Sub Mul Add Cast ReLU Conv2DGradW Add":           32, // second view, sum of both
+	"Conv2DGradW":                                          20, // of a block's output
+	"Conv2DGradW Add":                                      20,
+	"Cast Cast Sub Mul Sub Sub Mul Cast":                   104, // dz of BN
+	"Cast Sub Mul Add Cast Add ReLU":                       24,  // block output
+	"Cast Sub Mul Add Cast Cast Sub Mul Add Cast Add ReLU": 8,   // … with downsample
+	"Mul Mul Scale Add Select Sub Select":                  53,  // LARS, gated
 }
 
 // wantStems is the gradient of the first convolution's weights. It computes the gradient behind the
@@ -170,12 +169,11 @@ func forms(p []tensor.Instr) map[string]int {
 	return count
 }
 
-// TestCompileTime plans a ResNet-50 step in less than a second: the best of three, for this machine
-// has other work.
+// TestCompileTime plans a ResNet-50 step in less than a second; on a busy machine it may try again.
 func TestCompileTime(t *testing.T) {
 	for name, b := range planners(t) {
 		best := time.Hour
-		for range 3 {
+		for try := 0; try < 5 && best > time.Second; try++ {
 			w := resnet50.world(t, b, tensor.BF16, 16)
 			start := time.Now()
 			Compile(w.root, w.train)
