@@ -73,6 +73,8 @@ type Error struct {
 	Fatal    bool // no use going on: the third save in a row, or nothing to load
 }
 
+// Error names what was being saved or loaded, and how often in a row it has failed: the user decides
+// by that number whether to free space now or later.
 func (e *Error) Error() string {
 	if e.Failures > 0 {
 		return fmt.Sprintf("saving %s (failure %d in a row): %v", e.Path, e.Failures, e.Err)
@@ -94,6 +96,7 @@ var ErrNone = errors.New("no checkpoint")
 // stops with the Check's error and sets nothing aside: the mistake is the user's, not the disk's.
 var ErrForeign = errors.New("checkpoint of other settings")
 
+// fs is the file system in use; a Store literal without one works on the machine's.
 func (s *Store) fs() fsys.FS {
 	if s.FS == nil {
 		return fsys.OS{}
@@ -101,6 +104,7 @@ func (s *Store) fs() fsys.FS {
 	return s.FS
 }
 
+// warn tells the user of something that went wrong without losing anything.
 func (s *Store) warn(format string, args ...any) {
 	if s.Warn != nil {
 		s.Warn(fmt.Sprintf(format, args...))

@@ -178,6 +178,7 @@ func (s *Snapshot) names() []string {
 	return list
 }
 
+// each opens one file for a check. Errors begin with the file's name, which the user will look for.
 func (s *Snapshot) each(name string, check func(r fsys.Reader, want Sum) error) error {
 	r, err := s.Open(name)
 	if err != nil {
@@ -190,6 +191,7 @@ func (s *Snapshot) each(name string, check func(r fsys.Reader, want Sum) error) 
 	return nil
 }
 
+// checkSize finds most damage, and costs no reading.
 func checkSize(r fsys.Reader, want Sum) error {
 	if r.Size() != want.Size {
 		return fmt.Errorf("%d bytes, the manifest says %d", r.Size(), want.Size)
@@ -197,6 +199,7 @@ func checkSize(r fsys.Reader, want Sum) error {
 	return nil
 }
 
+// checkHash reads the file once, in blocks: a checkpoint need not fit in memory to be checked.
 func checkHash(r fsys.Reader, want Sum) error {
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, io.NewSectionReader(r, 0, want.Size), make([]byte, min(want.Size+1, blockSize))); err != nil {

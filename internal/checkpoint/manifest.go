@@ -44,12 +44,14 @@ func (m Manifest) encode() []byte {
 	return m.text()
 }
 
+// sum is the hash of the text without a hash in it.
 func (m Manifest) sum() string {
 	m.Self = ""
 	h := sha256.Sum256(m.text())
 	return hex.EncodeToString(h[:])
 }
 
+// text is indented so that a person who looks into a checkpoint can read it.
 func (m Manifest) text() []byte {
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

@@ -33,6 +33,7 @@ func (s *Store) acknowledge(step int, meta Meta) {
 	}
 }
 
+// note replaces one of the texts of the folder.
 func (s *Store) note(name, text string) error {
 	return fsys.ReplaceBytes(s.fs(), s.path(name), []byte(text))
 }
@@ -152,6 +153,7 @@ func (s *Store) kept(steps []int, saved int) (map[int]bool, error) {
 	return keep, nil
 }
 
+// keepCount is how many of the newest are kept. The zero value of a Store must not mean none.
 func (s *Store) keepCount() int {
 	if s.Keep == 0 {
 		return defaultKeep

@@ -26,6 +26,8 @@ func (s *Store) Save(step int, files []File, meta Meta) error {
 	return nil
 }
 
+// save is the protocol, step by step; where it returns an error no acknowledged checkpoint has been
+// touched and nothing is left under the new one's name.
 func (s *Store) save(step int, files []File, meta Meta) error {
 	if step < 0 {
 		return fmt.Errorf("step %d is below 0", step)
@@ -167,6 +169,8 @@ type blocks struct {
 	err  error
 }
 
+// Write gathers p. What is larger than a block is cut, so that no single call to the file system
+// takes long enough to matter to a signal.
 func (b *blocks) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0 && b.err == nil; {
 		n := min(len(rest), blockSize-len(b.buf))
@@ -181,6 +185,8 @@ func (b *blocks) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// flush passes the block on. The hash is taken of what was handed over, whatever the disk makes of
+// it: reading back would only test the page cache.
 func (b *blocks) flush() error {
 	if b.err == nil && len(b.buf) > 0 {
 		_, b.err = b.w.Write(b.buf)

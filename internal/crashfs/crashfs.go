@@ -69,6 +69,7 @@ func (f *FS) find(name string) *node {
 	return n
 }
 
+// clean gives a path one spelling, so that "/a", "a" and "./a" are one name.
 func clean(name string) string { return strings.Trim(path.Clean("/"+name), "/") }
 
 // parent returns the folder that holds name, and name's last element.
@@ -83,6 +84,8 @@ func (f *FS) parent(op, name string) (*node, string, error) {
 
 func fail(op, name string, err error) error { return &fs.PathError{Op: op, Path: name, Err: err} }
 
+// done is called at the end of every call that changed something: the moment at which the plug may
+// be pulled.
 func (f *FS) done(call, name string) {
 	if f.After != nil {
 		f.After(call, clean(name))
@@ -110,6 +113,7 @@ type file struct {
 	name string
 }
 
+// Write appends, as everything in kith does; there is no writing in the middle.
 func (f *file) Write(b []byte) (int, error) {
 	f.node.data = append(f.node.data[:len(f.node.data):len(f.node.data)], b...) // snapshots share the old bytes
 	f.node.dirty = true
@@ -117,6 +121,7 @@ func (f *file) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Sync makes all that was written so far sure.
 func (f *file) Sync() error {
 	f.node.synced, f.node.dirty = f.node.data, false
 	f.fs.done("Sync", f.name)
@@ -151,6 +156,7 @@ func (f *FS) ReadDir(name string) ([]fsys.Entry, error) {
 	return list, nil
 }
 
+// names lists a folder in order: walks must come out alike on every run.
 func names(m map[string]*node) []string {
 	var list []string
 	for name := range m {
@@ -228,6 +234,7 @@ func (f *FS) SyncDir(name string) error {
 	return nil
 }
 
+// copied keeps entries as they are now. The nodes are shared, only names are copied.
 func copied(m map[string]*node) map[string]*node {
 	c := make(map[string]*node, len(m))
 	for name, n := range m {
@@ -288,6 +295,7 @@ func digit(dirty []*node, i, k int) int {
 	return i % dirty[k].outcomes()
 }
 
+// outcomes is how many states an unsynced node may come out in.
 func (n *node) outcomes() int {
 	if n.dir {
 		return 2

@@ -104,6 +104,7 @@ func (f *faultyFile) Write(b []byte) (int, error) {
 	return f.File.Write(b)
 }
 
+// Sync fails without syncing, as a disk that reports a lost write does.
 func (f *faultyFile) Sync() error {
 	if err := f.fs.fail("Sync", f.name); err != nil {
 		return err
@@ -111,6 +112,7 @@ func (f *faultyFile) Sync() error {
 	return f.File.Sync()
 }
 
+// Close may report an error and has closed all the same: that is what close(2) does.
 func (f *faultyFile) Close() error {
 	err := f.fs.fail("Close", f.name)
 	if cerr := f.File.Close(); err == nil { // the descriptor is gone either way

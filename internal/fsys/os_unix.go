@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// syncDir opens the folder for reading, which is enough for fsync.
 func syncDir(name string) error {
 	d, err := os.Open(name)
 	if err != nil {

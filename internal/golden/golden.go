@@ -103,6 +103,7 @@ func (f *File) Int32(name string) []int32 { f.t.Helper(); return values[int32](f
 // Bytes is a tensor of bytes, such as the pixels of a picture.
 func (f *File) Bytes(name string) []byte { f.t.Helper(); return values[uint8](f, name) }
 
+// values reads a tensor or ends the test with the golden's name.
 func values[T safetensors.Number](f *File, name string) []T {
 	f.t.Helper()
 	v, err := safetensors.Values[T](f.file, name)

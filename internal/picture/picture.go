@@ -96,6 +96,8 @@ type layout struct {
 	width, height int
 }
 
+// layout measures the grid. Lines for words are there only where a word is, so a grid without any has
+// no empty stripes.
 func (g Grid) layout() (layout, error) {
 	l := layout{tile: g.Tile}
 	if l.tile == 0 {
@@ -135,6 +137,8 @@ func (l layout) cell(row, column int) image.Rectangle {
 	return image.Rect(x, y, x+l.tile, y+l.tile)
 }
 
+// drawCell draws caption, frame and image. A cell without an image keeps its place, so that columns
+// stay snapshots.
 func drawCell(m *image.RGBA, box image.Rectangle, cell Cell) error {
 	write(m, box.Min.X, box.Max.Y+1, box.Dx(), cell.Caption)
 	if cell.Image.W == 0 && cell.Image.H == 0 {

@@ -27,6 +27,7 @@ type LockedError struct {
 	Holder
 }
 
+// Error names the holder, so that the user can look at that process, or wait for it.
 func (e *LockedError) Error() string {
 	if e.PID == 0 {
 		return fmt.Sprintf("%s is in use by another process", e.Path)
@@ -88,6 +89,7 @@ func writeHolder(path string) {
 	os.WriteFile(path, []byte(fmt.Sprintf("pid %d\nhost %s\nboot %s\n", os.Getpid(), host, bootID())), 0o666)
 }
 
+// readHolder takes what it can read: a holder may be in the middle of writing it.
 func readHolder(path string) Holder {
 	text, _ := fsys.ReadFile(fsys.OS{}, path, lockLimit)
 	var h Holder

@@ -68,6 +68,7 @@ func (m *Metrics) Write(fields ...Field) error {
 	return err
 }
 
+// append writes a line to the stream by one call.
 func (m *Metrics) append(line []byte) error {
 	if m.torn {
 		line = append([]byte{'\n'}, line...) // end the broken line; readers skip it
@@ -216,6 +217,7 @@ func (d *Dir) cut(name string, keep func(line []byte) bool) error {
 	return d.Replace(name, func(w io.Writer) error { return keepLines(w, file, keep, &kept) })
 }
 
+// keepLines copies the lines that keep accepts and counts their bytes.
 func keepLines(w io.Writer, r io.Reader, keep func(line []byte) bool, bytes *int64) error {
 	out := bufio.NewWriter(w)
 	for line, err := range lines(r) {

@@ -135,6 +135,30 @@ func TestCutBack(t *testing.T) {
 	}
 }
 
+// A header that a crash cut off must not become the columns of what follows.
+func TestTornHeader(t *testing.T) {
+	for _, text := range []string{"", "t,ki", "t,kind,step", "t,kind,step\n", "a,b,c,d\n", "t,kind,step,lo", "\"t\n"} {
+		d := mustMake(t)
+		m := mustOpen(t, d, 0)
+		mustWrite(t, m, train(1, 1), eval(1))
+		m.Close()
+		if err := os.WriteFile(d.Join("metrics.csv"), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		m = mustOpen(t, d, 1)
+		mustWrite(t, m, train(2, 2), eval(2))
+		m.Close()
+		for name, want := range map[string]string{
+			"metrics.csv":   "t,kind,step,loss,lr\n1,train,2,2,0.1\n",
+			"metrics-2.csv": "t,kind,step,name,top1\n1,eval,2,\"k,n\"\"n \",0.75\n",
+		} {
+			if diff := cmp.Diff(want, mustRead(t, d, name)); diff != "" {
+				t.Errorf("%q, %s: %s", text, name, diff)
+			}
+		}
+	}
+}
+
 // Opening at the last step leaves a stream as it is: same file, not a copy.
 func TestNothingToCut(t *testing.T) {
 	d := mustMake(t)

@@ -62,6 +62,7 @@ func ReadStatus(path string) (Status, error) {
 	return s, nil
 }
 
+// parseStatus takes exactly what String gives: a state that is misspelled must not pass for another.
 func parseStatus(line string) (Status, error) {
 	word, rest, _ := strings.Cut(line, " ")
 	switch s := (Status{State: State(word)}); s.State {

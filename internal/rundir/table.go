@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,7 @@ type part struct {
 	file    *os.File
 }
 
+// partName is the file of the i-th part, counted from 0.
 func partName(i int) string {
 	if i == 0 {
 		return "metrics.csv"
@@ -40,17 +42,17 @@ func partName(i int) string {
 	return fmt.Sprintf("metrics-%d.csv", i+1)
 }
 
-// openTable opens what an earlier process of the run has written, cut back to step.
+// openTable opens what an earlier process of the run has written, cut back to step. A part without a
+// whole header, as a crash may leave it, is dropped with those after it: they are a copy, and
+// metrics.jsonl has it all.
 func (d *Dir) openTable(step int) (*table, error) {
 	t := &table{dir: d, known: map[string]*part{}}
 	for {
 		name := partName(len(t.parts))
-		head, err := d.header(name)
-		if errors.Is(err, fsys.ErrNotExist) {
-			return t, nil
-		}
-		if err == nil {
-			err = d.cut(name, func(line []byte) bool { return rowUpTo(line, step) })
+		err := d.cut(name, func(line []byte) bool { return rowUpTo(line, step) })
+		head, ok := d.header(name)
+		if err == nil && !ok {
+			return t, d.dropParts(len(t.parts))
 		}
 		if err == nil {
 			err = t.open(name, head)
@@ -62,18 +64,30 @@ func (d *Dir) openTable(step int) (*table, error) {
 	}
 }
 
-// header reads the columns of an existing part.
-func (d *Dir) header(name string) ([]string, error) {
+// header reads the columns of an existing part; false where there are none.
+func (d *Dir) header(name string) ([]string, bool) {
 	file, err := os.Open(d.Join(name))
 	if err != nil {
-		return nil, err
+		return nil, false
 	}
 	defer file.Close()
 	head, err := csv.NewReader(file).Read()
-	if err != nil || len(head) < len(keys) {
-		return nil, fmt.Errorf("%s has no header of columns: %w", d.Join(name), err)
+	ok := err == nil && len(head) > len(keys) && slices.Equal(head[:len(keys)], keys)
+	return head, ok
+}
+
+// dropParts removes the parts from the i-th on.
+func (d *Dir) dropParts(i int) error {
+	for {
+		err := os.Remove(d.Join(partName(i)))
+		if errors.Is(err, fsys.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		i++
 	}
-	return head, nil
 }
 
 // rowUpTo tells whether a line is the header or a row of at most the given step.

@@ -30,6 +30,8 @@ func (f *File) exempt() bool {
 
 func (f *File) kernel() bool { return within(f.Package, "backends/cpu/internal") }
 
+// within tells a package in a folder, or the folder's own. Comparing text alone would put nnclrx
+// into nnclr.
 func within(pkg, dir string) bool { return pkg == dir || strings.HasPrefix(pkg, dir+"/") }
 
 // CheckSizes lists what is over budget.

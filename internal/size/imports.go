@@ -100,6 +100,8 @@ func refused(f *File, target string) string {
 	return "not among the modules of docs/decisions"
 }
 
+// refusedOwn applies the first rule that fits the importing package. No rule is a fault, too: a new
+// folder is a decision.
 func refusedOwn(pkg, target string) string {
 	if isSuite(target) && !isSuite(pkg) {
 		return "only tests may"
@@ -215,6 +217,7 @@ func exposed(d ast.Decl) (types []ast.Node) {
 	return types
 }
 
+// exportedFields are the types of the fields that other packages can name.
 func exportedFields(list *ast.FieldList) (types []ast.Node) {
 	for _, field := range list.List {
 		for _, name := range field.Names {

@@ -40,6 +40,7 @@ func (s *Source) CheckMaps() (faults []string) {
 	return faults
 }
 
+// isEngine tells packages whose results must not depend on an order.
 func isEngine(pkg string) bool {
 	for _, dir := range engine {
 		if within(pkg, dir) {

@@ -31,6 +31,7 @@ func (o order) block(list []ast.Stmt) bool {
 	return true
 }
 
+// stmt tells statements that do the same in any order. What it does not know it does not trust.
 func (o order) stmt(s ast.Stmt) bool {
 	switch s := s.(type) {
 	case *ast.DeclStmt:
@@ -54,6 +55,7 @@ func (o order) stmt(s ast.Stmt) bool {
 	return false
 }
 
+// assign looks at each variable that a statement sets.
 func (o order) assign(s *ast.AssignStmt) bool {
 	for i, left := range s.Lhs {
 		if o.local(left) {
@@ -103,6 +105,7 @@ func root(x ast.Expr) ast.Expr {
 	return x
 }
 
+// integer tells whole numbers: their sums are the same in any order, those of floats are not.
 func (o order) integer(x ast.Expr) bool {
 	t := o.c.info.Types[x].Type
 	if t == nil {
@@ -123,6 +126,7 @@ func (o order) ownEntry(x ast.Expr) bool {
 	return ok && isIdent && key.Name == own.Name
 }
 
+// constant tells values that every turn of the loop would set alike.
 func (o order) constant(x ast.Expr) bool {
 	return x != nil && (o.c.info.Types[x].Value != nil || o.c.info.Types[x].IsNil())
 }

@@ -83,6 +83,7 @@ func Read(root fs.FS) (*Source, error) {
 // generated is the line by which Go tools know generated files.
 var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 
+// readFile parses and measures one file.
 func (s *Source) readFile(root fs.FS, name string) (*File, error) {
 	text, err := fs.ReadFile(root, name)
 	if err != nil {

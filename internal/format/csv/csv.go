@@ -133,6 +133,7 @@ func checkHeader(head []string) (int, error) {
 	return dims, nil
 }
 
+// appendRow appends the numbers of one line.
 func appendRow(vectors []float32, fields []string) ([]float32, error) {
 	for _, f := range fields {
 		x, err := strconv.ParseFloat(f, 32)

@@ -23,6 +23,7 @@ func Write[T Number](w io.Writer, shape []int, v []T) error {
 // batch is how many elements are encoded at a time.
 const batch = 1 << 14
 
+// writeAll encodes and writes in batches, so that an array is not held twice.
 func writeAll[T Number](w io.Writer, v []T) error {
 	var b []byte
 	for len(v) > 0 {

@@ -154,6 +154,7 @@ func (p parser) tensor(name string) (Info, error) {
 	return t, err
 }
 
+// dim appends one size of a shape.
 func (p parser) dim(shape *[]int) error {
 	if len(*shape) == maxRank {
 		return fmt.Errorf("rank is above %d", maxRank)
@@ -163,6 +164,7 @@ func (p parser) dim(shape *[]int) error {
 	return err
 }
 
+// offset appends one end of a tensor's range.
 func (p parser) offset(offsets *[]int64) error {
 	if len(*offsets) == 2 {
 		return errors.New("more than two data_offsets")

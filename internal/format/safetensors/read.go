@@ -146,6 +146,7 @@ func (f *File) Match(want []Info) error {
 	return errors.Join(diffs...)
 }
 
+// sameShape compares shapes; [] and nil are both scalars.
 func sameShape(a, b []int) bool {
 	if len(a) != len(b) {
 		return false

@@ -67,6 +67,8 @@ func copy32[T Number](dst []T, src []byte) error {
 	return nil
 }
 
+// floats converts through float64, which holds every value of the four float types exactly; so the
+// one rounding is that to T.
 func floats[T Number](d DType) func(dst []T, src []byte) error {
 	size := d.Size()
 	return func(dst []T, src []byte) error {
@@ -109,6 +111,8 @@ func half(h uint16) float64 {
 	return sign * math.Ldexp(1024+man, exp-25)
 }
 
+// ints converts through int64 and refuses what does not come back: a counter that silently wraps
+// would pass for a small one.
 func ints[T Number](d DType) func(dst []T, src []byte) error {
 	size := d.Size()
 	return func(dst []T, src []byte) error {

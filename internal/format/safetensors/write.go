@@ -52,6 +52,8 @@ func encode[T Number](w io.Writer, v []T) error {
 	return nil
 }
 
+// appendAll appends elements in file form. The switch is outside the loops: a model has millions of
+// elements and one type.
 func appendAll[T Number](b []byte, v []T) []byte {
 	le := binary.LittleEndian
 	switch v := any(v).(type) {
@@ -202,6 +204,7 @@ type counter struct {
 	left int64
 }
 
+// Write refuses a piece that is too long as a whole, rather than writing the part that fits.
 func (c *counter) Write(b []byte) (int, error) {
 	if int64(len(b)) > c.left {
 		return 0, fmt.Errorf("%d bytes more than its shape has", int64(len(b))-c.left)
