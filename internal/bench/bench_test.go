@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"kith/backends/cpu"
+	"kith/backends/ref"
+	"kith/tensor"
+)
+
+// ticks is a clock that moves a millisecond with every look.
+func ticks() func() time.Duration {
+	now := time.Duration(0)
+	return func() time.Duration { now += time.Millisecond; return now }
+}
+
+var small = Work{Model: "resnet-tiny", Batch: 4, Queue: 16, Compute: tensor.F32}
+
+func open(t *testing.T) *tensor.Scope {
+	t.Helper()
+	b, err := cpu.New(cpu.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := tensor.Open(b)
+	t.Cleanup(func() {
+		if err := root.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return root
+}
+
+// TestStep: times come from the clock alone, and the step learns something.
+func TestStep(t *testing.T) {
+	w := small
+	w.Clock = ticks()
+	r, err := Step(open(t), w, 2, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Best != 1 || r.Median != 1 || r.ViewsBest != 8000 {
+		t.Errorf("%+v; want 1 ms a step and 8,000 views a second", r)
+	}
+	if !(r.FirstLoss > 0) || !(r.Loss > 0) || r.Loss == r.FirstLoss || math.IsInf(r.Loss, 0) {
+		t.Errorf("loss %v, first %v", r.Loss, r.FirstLoss)
+	}
+}
+
+// TestOps: every instruction is counted once, and all run on kernels.
+func TestOps(t *testing.T) {
+	w := small
+	w.Clock = ticks()
+	results, peaks, err := Ops(open(t), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	share, flops := 0.0, 0.0
+	for _, r := range results {
+		share += r.Share
+		flops += r.flops
+		if !r.Kernel {
+			t.Errorf("%s runs by its definition", r.Form)
+		}
+	}
+	if math.Abs(share-1) > 1e-9 || peaks.GFLOPS <= 0 || peaks.GBS <= 0 {
+		t.Errorf("shares add to %v, peaks %+v", share, peaks)
+	}
+	// Multiplications of a view: encoder 3,125,248 in each of three passes but for the stem's 110,592 in the last, since
+	// no image wants a gradient; heads 64·2048 + 2048² + 2048·256 + 2·256·4096 in all three. The loss adds little.
+	if want, got := 2*(3*3.125248-.110592+3*6.946816), flops/8/1e6; math.Abs(got-want) > 0.005*want {
+		t.Errorf("%.2f MFLOP a view, want %.2f", got, want)
+	}
+}
+
+// TestPlan: passes make the program shorter and the traffic smaller.
+func TestPlan(t *testing.T) {
+	w := small
+	w.Clock = ticks()
+	r, err := Plan(open(t), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, last := r.Stages[0], r.Stages[len(r.Stages)-1]
+	if last.Instructions >= first.Instructions || last.MovedMB >= first.MovedMB {
+		t.Errorf("from %+v to %+v", first, last)
+	}
+	if !strings.Contains(r.Text, "Conv2D") {
+		t.Errorf("no convolution in\n%s", r.Text)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for _, w := range []Work{{Model: "resnet-tiny", Batch: 1, Queue: 8}, {Model: "resnet9", Batch: 4, Queue: 8}} {
+		w.Clock = ticks()
+		if _, err := Step(tensor.Open(ref.New()), w, 1, 1); err == nil {
+			t.Errorf("%+v is accepted", w)
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package bench
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"kith/backends/plan"
+	"kith/tensor"
+)
+
+// An OpResult is the time that one kind of instruction takes in a step.
+type OpResult struct {
+	Form    string  `json:"form"` // the op, or the parts of a fused one
+	Count   int     `json:"count"`
+	Ms      float64 `json:"ms"`    // of all of them together, the best of several runs
+	Share   float64 `json:"share"` // of the sum over all forms
+	GFLOPS  float64 `json:"gflops,omitempty"`
+	GBS     float64 `json:"gb_s"` // inputs and outputs, each once
+	Kernel  bool    `json:"kernel"`
+	flops   float64
+	traffic int
+}
+
+// Peaks are what this process reaches on this machine at its best, to compare rates with.
+type Peaks struct {
+	GFLOPS float64 `json:"gflops"` // product of two 1024×1024 matrices
+	GBS    float64 `json:"gb_s"`   // scaling 64 MiB: one read, one write
+}
+
+// repeats of each instruction, of which the fastest counts.
+const repeats = 3
+
+// Ops plans the step and times its instructions one by one, by form, slowest first.
+func Ops(root *tensor.Scope, w Work) ([]OpResult, Peaks, error) {
+	if err := w.check(); err != nil {
+		return nil, Peaks{}, err
+	}
+	peaks, err := measurePeaks(root, w.Clock)
+	if err != nil {
+		return nil, peaks, err
+	}
+	st, err := w.build(root)
+	if err != nil {
+		return nil, peaks, err
+	}
+	st.set(0)
+	p := plan.Compile(root, st.program)
+	p.Run() // fills the arena with numbers of the usual size: kernels may be slower on others
+	if err := root.Sync(); err != nil {
+		return nil, peaks, err
+	}
+	results, err := timeAll(root, p.Program(), w.Clock)
+	return results, peaks, err
+}
+
+func timeAll(root *tensor.Scope, program []tensor.Instr, clock func() time.Duration) ([]OpResult, error) {
+	byForm := map[string]*OpResult{}
+	var forms []string
+	total := 0.0
+	for _, i := range program {
+		took, kernel, err := timeOne(root, i, clock)
+		if err != nil {
+			return nil, err
+		}
+		form := formOf(i.Op)
+		r := byForm[form]
+		if r == nil {
+			r = &OpResult{Form: form, Kernel: true}
+			byForm[form], forms = r, append(forms, form)
+		}
+		r.Count++
+		r.Ms += float64(took) / 1e6
+		r.Kernel = r.Kernel && kernel
+		r.flops += flops(i)
+		r.traffic += bytesOf(i)
+		total += float64(took) / 1e6
+	}
+	out := make([]OpResult, 0, len(forms))
+	for _, form := range forms {
+		r := *byForm[form]
+		r.Share = r.Ms / total
+		r.GFLOPS, r.GBS = round(r.flops/(r.Ms*1e6)), round(float64(r.traffic)/(r.Ms*1e6))
+		out = append(out, r)
+	}
+	slices.SortStableFunc(out, func(a, b OpResult) int { return cmp.Compare(b.Ms, a.Ms) })
+	return out, nil
+}
+
+// timeOne runs an instruction several times. That overwrites what it writes, which is why nothing of a run is near.
+func timeOne(root *tensor.Scope, i tensor.Instr, clock func() time.Duration) (best time.Duration, kernel bool, err error) {
+	b := root.Backend()
+	for range repeats {
+		from := clock()
+		kernel = tensor.Exec(b, i.Op, i.Out, i.In)
+		if err := b.Sync(); err != nil {
+			return 0, kernel, err
+		}
+		if took := clock() - from; best == 0 || took < best {
+			best = took
+		}
+	}
+	return best, kernel, nil
+}
+
+func formOf(op tensor.Op) string {
+	if f, ok := op.(*tensor.Fused); ok {
+		return f.Form()
+	}
+	return tensor.OpName(op)
+}
+
+func bytesOf(i tensor.Instr) (n int) {
+	for _, t := range append(slices.Clone(i.In), i.Out...) {
+		n += t.Bytes()
+	}
+	return n
+}
+
+// flops counts multiplications and additions of products and convolutions; pointwise work is bounded by memory.
+func flops(i tensor.Instr) float64 {
+	if f, ok := i.Op.(*tensor.Fused); ok {
+		return fusedFlops(f, i.In)
+	}
+	return coreFlops(i.Op, specs(i.In), specs(i.Out))
+}
+
+func fusedFlops(f *tensor.Fused, in []*tensor.Tensor) float64 {
+	part, ok := f.Core()
+	if !ok {
+		return 0
+	}
+	values, err := f.Values(specs(in))
+	if err != nil {
+		return 0
+	}
+	core := f.Body[part]
+	var args []tensor.Spec
+	for _, v := range core.In {
+		args = append(args, values[v])
+	}
+	out, err := core.Op.Infer(args)
+	if err != nil {
+		return 0
+	}
+	return coreFlops(core.Op, args, out)
+}
+
+// coreFlops is twice the multiplications: every element of the weight meets every output pixel of every image.
+func coreFlops(op tensor.Op, in, out []tensor.Spec) float64 {
+	size := func(s tensor.Spec) float64 { return float64(s.Shape.Size()) }
+	switch op := op.(type) {
+	case tensor.MatMul:
+		depth := in[0].Shape[1]
+		if op.TransA {
+			depth = in[0].Shape[0]
+		}
+		return 2 * size(out[0]) * float64(depth)
+	case tensor.Conv2D: // y [n,p,q,k] of w [k,r,s,c]
+		return 2 * size(out[0]) * size(in[1]) / float64(in[1].Shape[0])
+	case tensor.Conv2DGradX: // dy [n,p,q,k], w [k,r,s,c]
+		return 2 * size(in[0]) * size(in[1]) / float64(in[1].Shape[0])
+	case tensor.Conv2DGradW: // dy [n,p,q,k] → [k,r,s,c]
+		return 2 * size(in[0]) * size(out[0]) / float64(out[0].Shape[0])
+	}
+	return 0
+}
+
+func specs(ts []*tensor.Tensor) []tensor.Spec {
+	out := make([]tensor.Spec, len(ts))
+	for i, t := range ts {
+		out[i] = t.Spec
+	}
+	return out
+}
+
+// measurePeaks times the two things that bound everything else.
+func measurePeaks(root *tensor.Scope, clock func() time.Duration) (p Peaks, err error) {
+	const side, long = 1024, 16 << 20
+	a, b := root.New(tensor.Of(tensor.F32, side, side)), root.New(tensor.Of(tensor.F32, side, side))
+	x := root.New(tensor.Of(tensor.F32, long))
+	ones := slices.Repeat([]float32{1}, long)
+	tensor.Set(a, ones[:side*side])
+	tensor.Set(b, ones[:side*side])
+	tensor.Set(x, ones)
+	product, err := bestOf(root, clock, func(s *tensor.Scope) { s.Enter(a).MatMulT(s.Enter(b)) })
+	if err != nil {
+		return p, err
+	}
+	scale, err := bestOf(root, clock, func(s *tensor.Scope) { s.Enter(x).Scale(0.5) })
+	if err != nil {
+		return p, err
+	}
+	p.GFLOPS = round(2 * side * side * side / float64(product))
+	p.GBS = round(2 * 4 * long / float64(scale))
+	return p, nil
+}
+
+func bestOf(root *tensor.Scope, clock func() time.Duration, step func(*tensor.Scope)) (best time.Duration, err error) {
+	for range 5 {
+		from := clock()
+		root.Run(step)
+		if err := root.Sync(); err != nil {
+			return 0, err
+		}
+		if took := clock() - from; best == 0 || took < best {
+			best = took
+		}
+	}
+	if best <= 0 {
+		return 0, fmt.Errorf("the clock stands still")
+	}
+	return best, nil
+}
