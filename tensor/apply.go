@@ -1,6 +1,9 @@
 package tensor
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Apply runs op in the step that its inputs belong to. It panics with *Error if an input is a
 // root tensor or belongs to another step, or if op does not fit the inputs.
@@ -28,6 +31,11 @@ func one(op Op, in ...*Tensor) *Tensor { return Apply(op, in...)[0] }
 func check(op Op, in []*Tensor) (*Scope, []Spec) {
 	if len(in) == 0 {
 		panic(&Error{op, nil, errNone})
+	}
+	for i, t := range in {
+		if t == nil {
+			panic(&Error{op, nil, fmt.Errorf("input %d is nil; perhaps a gradient that is not there", i)})
+		}
 	}
 	specs := specsOf(in)
 	for _, t := range in {

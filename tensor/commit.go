@@ -85,6 +85,8 @@ func (s *Scope) AssignRows(t, at, v *Tensor) {
 	if s.commit.next[t] != nil {
 		misuse("AssignRows to a tensor that Assign writes in the same step", t.Spec)
 	}
+	s.mine("AssignRows", at)
+	s.mine("AssignRows", v)
 	specs := []Spec{e.Spec, at.Spec, v.Spec}
 	if _, err := (WriteRows{}).Infer(specs); err != nil {
 		panic(&Error{WriteRows{}, specs, err})
@@ -104,17 +106,24 @@ func (s *Scope) Gate(ok *Tensor) {
 	if !ok.Spec.Equal(Of(U8)) {
 		misuse("Gate wants U8[]", ok.Spec)
 	}
+	s.mine("Gate", ok)
 	s.commit.gate = ok
 }
 
 // target checks that t can hold v.
 func (s *Scope) target(verb string, t, v *Tensor) {
 	e := s.Enter(t)
-	if v.scope != s {
-		misuse(verb+" of a tensor that is not of this step", v.Spec)
-	}
+	s.mine(verb, v)
 	if !e.Spec.Equal(v.Spec) {
 		misuse(verb+" of a tensor with another spec", e.Spec, v.Spec)
+	}
+}
+
+// mine checks that v belongs to step s. A root tensor that was not entered would not be copied
+// before the commit changes it.
+func (s *Scope) mine(verb string, v *Tensor) {
+	if v.scope != s {
+		misuse(verb+" of a tensor that is not of this step", v.Spec)
 	}
 }
 

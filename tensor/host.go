@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"reflect"
 	"unsafe"
 )
 
@@ -41,6 +42,9 @@ func Set[T Number](t *Tensor, v []T) {
 	if t.scope.over {
 		misuse("Set of a tensor whose root is closed", t.Spec)
 	}
+	if t.scope.busy {
+		misuse("Set inside a step, where state is read-only", t.Spec)
+	}
 	if len(v) != t.Shape.Size() {
 		misuse(fmt.Sprintf("Set with %d elements of a tensor that has %d", len(v), t.Shape.Size()), t.Spec)
 	}
@@ -57,12 +61,12 @@ func Set[T Number](t *Tensor, v []T) {
 
 // dtypeOf is the dtype whose elements have T's bits.
 func dtypeOf[T Number]() DType {
-	switch any(*new(T)).(type) {
-	case float32:
+	switch reflect.TypeFor[T]().Kind() { // T may be a named type
+	case reflect.Float32:
 		return F32
-	case float64:
+	case reflect.Float64:
 		return F64
-	case int32:
+	case reflect.Int32:
 		return I32
 	}
 	return U8

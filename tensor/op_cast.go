@@ -1,5 +1,7 @@
 package tensor
 
+import "fmt"
+
 // Cast changes the dtype. Floats round to nearest even; so do integers, which also saturate and
 // have 0 for NaN. On an exact root, casts between floats return their input.
 type Cast struct{ To DType }
@@ -8,6 +10,9 @@ type Cast struct{ To DType }
 func (o Cast) Infer(in []Spec) ([]Spec, error) {
 	if err := count(1, in); err != nil {
 		return nil, err
+	}
+	if o.To > U8 {
+		return nil, fmt.Errorf("there is no dtype %d", uint8(o.To))
 	}
 	return []Spec{{o.To, in[0].Shape}}, nil
 }

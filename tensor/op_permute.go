@@ -10,7 +10,7 @@ func (o Permute) Infer(in []Spec) ([]Spec, error) {
 	if err := count(1, in); err != nil {
 		return nil, err
 	}
-	if o.Axes.N != len(in[0].Shape) {
+	if o.Axes.N != len(in[0].Shape) || o.Axes.N > MaxRank {
 		return nil, fmt.Errorf("axes %v for rank %d", o.Axes, len(in[0].Shape))
 	}
 	var seen [MaxRank]bool

@@ -1,8 +1,10 @@
 package tensor
 
 import (
+	"fmt"
 	"io"
 	"maps"
+	"slices"
 )
 
 // A Tensor names elements in a buffer. It is immutable; only a planner rebinds it.
@@ -34,6 +36,7 @@ type Scope struct {
 	arena     Buffer         // of a root's plans
 	fallbacks map[string]int // of a root
 	over      bool           // closed, or returned
+	busy      bool           // of a root: a step is running
 
 	root     *Scope // of a step; nil for a root
 	recorder Recorder
@@ -56,6 +59,9 @@ func (s *Scope) New(spec Spec) *Tensor {
 	}
 	if s.over {
 		misuse("New on a closed root", spec)
+	}
+	if len(spec.Shape) > MaxRank || slices.ContainsFunc(spec.Shape, func(n int) bool { return n < 0 }) {
+		misuse(fmt.Sprintf("New wants at most %d axes, none negative", MaxRank), spec)
 	}
 	return s.alloc(s.wide(spec))
 }
@@ -91,9 +97,14 @@ func (s *Scope) RunOn(b Backend, step func(s *Scope)) {
 	if s.root != nil {
 		misuse("Run inside a step; there are two levels of scopes, not more")
 	}
+	if s.busy {
+		misuse("Run inside a step of the same root")
+	}
 	if s.over {
 		misuse("Run on a closed root")
 	}
+	s.busy = true
+	defer func() { s.busy = false }()
 	c := &Scope{backend: b, exact: s.exact, root: s}
 	c.commit.init()
 	defer c.free()
