@@ -69,7 +69,7 @@ func benchCommand(name, short string, run func(root *tensor.Scope, o benchOption
 
 // open opens the device that the settings name.
 func (o *benchOptions) open() (*tensor.Scope, error) {
-	s, _, err := settings.Load(settings.Input{Recipes: recipeFiles(), Line: o.line})
+	s, _, err := settings.Load(settings.Input{Recipes: recipeFiles(), Environ: machineEnviron(), Line: o.line})
 	if err != nil {
 		return nil, err
 	}

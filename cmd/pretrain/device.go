@@ -2,11 +2,29 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"kith/backends/cpu"
+	"kith/cmd/pretrain/internal/settings"
 	"kith/tensor"
 )
+
+// ofMachine are the settings that every command that computes takes.
+func ofMachine(f settings.Field) bool {
+	return f.Key == "device" || f.Key == "threads" || f.Key == "workers"
+}
+
+// machineEnviron is the part of the environment that says where to compute. The rest is for runs that start: a run that
+// is read from its directory keeps its settings.
+func machineEnviron() (out []string) {
+	for _, f := range settings.Fields() {
+		if v, ok := os.LookupEnv(f.Env()); ok && ofMachine(f) {
+			out = append(out, f.Env()+"="+v)
+		}
+	}
+	return out
+}
 
 // openDevice opens the device of a setting. A device that was asked for and is not there is an error, never another
 // device in silence.

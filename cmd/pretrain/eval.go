@@ -58,11 +58,6 @@ func newEvalKNN() *cobra.Command {
 	return c
 }
 
-// ofMachine are the settings that every command that computes takes.
-func ofMachine(f settings.Field) bool {
-	return f.Key == "device" || f.Key == "threads" || f.Key == "workers"
-}
-
 // protocols of kNN by name.
 var protocols = map[string]eval.KNN{"online": {K: 20, T: 0.07}, "lightly": {K: 200, T: 0.1}}
 

@@ -190,7 +190,7 @@ func readConfig(path string, line ...settings.Assignment) (*settings.Settings, e
 	if _, err := os.Stat(name); err != nil {
 		return nil, usage("a run directory lies under runs/", "%s is no run: %s: %s", path, configName, cause(err))
 	}
-	s, _, err := settings.Load(settings.Input{Recipes: recipeFiles(), Files: []string{name}, Line: line})
+	s, _, err := settings.Load(settings.Input{Recipes: recipeFiles(), Files: []string{name}, Environ: machineEnviron(), Line: line})
 	return s, err
 }
 
