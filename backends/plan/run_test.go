@@ -1,0 +1,260 @@
+package plan
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"kith/backends/cpu"
+	"kith/backends/ref"
+	"kith/internal/testflag"
+	"kith/nn"
+	"kith/tensor"
+)
+
+// TestEager compares 30 steps with a changing rate, op by op and planned. Where all passes are
+// exact that is one free run; on the cpu sums inside a convolution may walk rows in another order,
+// so there each step starts from equal states.
+func TestEager(t *testing.T) {
+	steps := 30
+	for _, m := range modes[1:] {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			p := programs[1]
+			a, b := p.world(m, 2), p.world(m, 2)
+			train := Compile(b.root, b.train)
+			for i := range steps {
+				a.set(i, i == 7)
+				a.root.Run(a.train)
+				b.set(i, i == 7)
+				train.Run()
+			}
+			want, got := a.state(t), b.state(t)
+			if i := differ(got, want); i >= 0 {
+				t.Errorf("element %d is %v, want %v", i, got[i], want[i])
+			}
+		})
+	}
+	t.Run("cpu", func(t *testing.T) {
+		t.Parallel()
+		m := mode{"cpu", func() tensor.Backend { return openCPU(t) }, tensor.F32}
+		a, b := programs[1].world(m, 8), programs[1].world(m, 8)
+		train := Compile(b.root, b.train)
+		for i := range steps {
+			copyState(t, a, b)
+			a.set(i, i == 7)
+			a.root.Run(a.train)
+			b.set(i, i == 7)
+			train.Run()
+			want, got := a.state(t), b.state(t)
+			if worst := distance(got, want); !(worst < 1e-5) {
+				t.Fatalf("step %d: %v apart", i, worst)
+			}
+		}
+		for name, root := range map[string]*tensor.Scope{"eager": a.root, "planned": b.root} {
+			if f := root.Fallbacks(); len(f) > 0 {
+				t.Errorf("%s: %v ran by definition", name, f)
+			}
+		}
+	})
+	t.Run("cpu, no fusion", func(t *testing.T) {
+		t.Parallel()
+		m := mode{"cpu", func() tensor.Backend { return openCPU(t) }, tensor.F32}
+		a, b := programs[0].world(m, 8), programs[0].world(m, 8)
+		want := run(t, a, func() { a.root.Run(a.train) })
+		exact := []Pass{Passes[0], Passes[1], Passes[2], Passes[4], Passes[5]}
+		got := run(t, b, CompileWith(b.root, b.train, exact).Run)
+		if i := differ(got, want); i >= 0 {
+			t.Errorf("passes %v: element %d is %v, want %v", passNames(exact), i, got[i], want[i])
+		}
+	})
+}
+
+func openCPU(t testing.TB) tensor.Backend {
+	b, err := cpu.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// copyState gives b the state of a.
+func copyState(t *testing.T, a, b *world) {
+	to := map[string]*tensor.Tensor{}
+	for name, p := range nn.Tensors(b.method) {
+		to["model "+name] = p.Value
+	}
+	for name, p := range b.opt.States() {
+		to["slot "+name] = p.Value
+	}
+	from := func(name string, v *tensor.Tensor) {
+		x, err := tensor.Data[float64](v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tensor.Set(to[name], x)
+	}
+	for name, p := range nn.Tensors(a.method) {
+		from("model "+name, p.Value)
+	}
+	for name, p := range a.opt.States() {
+		from("slot "+name, p.Value)
+	}
+}
+
+// distance is the largest difference of two elements, relative to the larger where that is above 1.
+// Two NaN are equal.
+func distance(a, b []float64) (worst float64) {
+	for i := range a {
+		if math.IsNaN(a[i]) && math.IsNaN(b[i]) {
+			continue
+		}
+		d := math.Abs(a[i]-b[i]) / max(1, math.Abs(b[i]))
+		if !(d <= worst) {
+			worst = d
+		}
+	}
+	return worst
+}
+
+// TestValues asks for values, uploads and waits inside a step that is being planned.
+func TestValues(t *testing.T) {
+	root := tensor.Open(ref.New())
+	x := root.New(tensor.Of(tensor.F32, 2))
+	for name, ask := range map[string]func(s *tensor.Scope){
+		"Data":   func(s *tensor.Scope) { tensor.Data[float32](s.Enter(x).ReLU()) },
+		"Sync":   func(s *tensor.Scope) { s.Sync() },
+		"Upload": func(s *tensor.Scope) { s.Backend().Upload(x, nil) },
+	} {
+		var err error
+		func() {
+			defer tensor.Catch(&err)
+			Compile(root, ask)
+		}()
+		var bug *tensor.Error
+		if !errors.As(err, &bug) || !strings.Contains(err.Error(), "while planning") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// still is a backend whose ops do nothing, at no cost.
+type still struct {
+	tensor.Backend
+	runs int
+}
+
+func (b *still) Run(tensor.Op, []*tensor.Tensor, []*tensor.Tensor) bool { b.runs++; return true }
+func (*still) Runs(tensor.Op, []tensor.Spec) bool                       { return true }
+
+// TestAllocations replays a plan without the Go heap.
+func TestAllocations(t *testing.T) {
+	b := &still{Backend: ref.Round()}
+	w := newWorld(b, tensor.F32, smallEncoder(2), 16, 4, 16, "lars")
+	p := Compile(w.root, w.train)
+	p.Run()
+	b.runs = 0
+	if n := testing.AllocsPerRun(10, p.Run); n != 0 {
+		t.Errorf("%v allocations a step, want 0", n)
+	}
+	if want := 11 * len(p.Program()); b.runs != want { // AllocsPerRun warms up once
+		t.Errorf("%d ops ran, want %d", b.runs, want)
+	}
+}
+
+// capturing is a backend that can record what is queued.
+type capturing struct {
+	still
+	captures, replays int
+	err               error
+}
+
+func (b *capturing) Capture(run func()) (func(), error) {
+	b.captures++
+	if b.err != nil {
+		return nil, b.err
+	}
+	run()
+	return func() { b.replays++ }, nil
+}
+
+// TestCapture replays from the second step on by one call, until the arena moves.
+func TestCapture(t *testing.T) {
+	b := &capturing{still: still{Backend: ref.Round()}}
+	w := newWorld(b, tensor.F32, smallEncoder(2), 16, 4, 16, "lars")
+	small := Compile(w.root, w.encode)
+	for range 3 {
+		small.Run()
+	}
+	if b.captures != 1 || b.replays != 2 || b.runs != 2*len(small.Program()) {
+		t.Errorf("%d captures, %d replays, %d ops", b.captures, b.replays, b.runs)
+	}
+	large := Compile(w.root, w.train) // takes the place of the arena
+	if large.Stats().Peak <= small.Stats().Peak {
+		t.Fatalf("training needs %d bytes, evaluation %d", large.Stats().Peak, small.Stats().Peak)
+	}
+	for range 3 {
+		small.Run()
+	}
+	if b.captures != 2 || b.replays != 4 {
+		t.Errorf("%d captures, %d replays behind a larger plan", b.captures, b.replays)
+	}
+	b.err = errors.New("stream is busy")
+	large.Run()
+	large.Run()
+	large.Run()
+	if b.captures != 3 || !strings.Contains(large.String(), "not captured: stream is busy") {
+		t.Errorf("%d captures, %v", b.captures, large)
+	}
+}
+
+// TestPlansTogether runs training and evaluation of one root in turn, in one arena.
+func TestPlansTogether(t *testing.T) {
+	m := modes[1]
+	eager, planned := programs[0].world(m, 2), programs[0].world(m, 2)
+	encode, train := Compile(planned.root, planned.encode), Compile(planned.root, planned.train)
+	for i := range 4 {
+		eager.set(i, false)
+		eager.root.Run(eager.train)
+		eager.root.Run(eager.encode)
+		planned.set(i, false)
+		train.Run()
+		encode.Run()
+	}
+	if i := differ(planned.state(t), eager.state(t)); i >= 0 {
+		t.Errorf("element %d differs", i)
+	}
+	if encode.arena != train.arena {
+		t.Error("two arenas")
+	}
+}
+
+// TestString is what users see of a plan.
+func TestString(t *testing.T) {
+	root := tensor.Open(willing{ref.Round()})
+	x, y := root.New(tensor.Of(tensor.F32, 1000, 500)), root.New(tensor.Of(tensor.F32, 1000, 500))
+	p := Compile(root, func(s *tensor.Scope) { s.Assign(y, s.Enter(x).Scale(2).ReLU().Permute(0, 1).Exp()) })
+	want := "3 instructions, 12.0 MB moved, 4.0 MB at peak, no kernel for Exp Permute"
+	if got := p.String(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestMeasure finds each pass to pay: instructions, bytes or peak fall, and none of the exact
+// figures of a program without it is better.
+func TestMeasure(t *testing.T) {
+	w := programs[1].world(modes[1], 2)
+	stages := Measure(w.root, w.train, Passes)
+	if len(stages) != len(Passes)+1 || stages[0].Pass != "trace" {
+		t.Fatalf("%+v", stages)
+	}
+	first, last := stages[0].Stats, stages[len(stages)-1].Stats
+	if last.Instructions*2 > first.Instructions || last.Moved*2 > first.Moved || last.Peak > first.Peak {
+		t.Errorf("from %+v to %+v", first, last)
+	}
+	if testflag.Long() {
+		t.Logf("%+v", stages)
+	}
+}
