@@ -11,20 +11,46 @@ import (
 // the adapters build it here, and gradients run back through what they built.
 type board struct {
 	root, step *tensor.Scope
+	anchor     *tensor.Tensor // some tensor of the step, which literals need as an input
 }
 
-// constant is a tensor of known values that no gradient is wanted for.
+func newBoard(root, step *tensor.Scope) board {
+	return board{root, step, step.Enter(root.New(tensor.Of(tensor.I32)))}
+}
+
+// A literal is an op whose result is known beforehand: it puts inputs, masks and matrices of a
+// case into a step. Backends run it by its definition.
+type literal struct {
+	tensor.NoGrad
+	dtype tensor.DType
+	shape tensor.Dims
+	data  *[]float64 // a pointer, since ops are comparable
+}
+
+func (l literal) Infer([]tensor.Spec) ([]tensor.Spec, error) {
+	return []tensor.Spec{tensor.Of(l.dtype, l.shape.Shape()...)}, nil
+}
+
+func (l literal) Eval(out, _ []tensor.Array) {
+	copy(out[0].Data, *l.data)
+}
+
+func (b board) literal(d tensor.DType, v []float64, shape []int) *tensor.Tensor {
+	return apply(literal{dtype: d, shape: tensor.DimsOf(shape...), data: &v}, b.anchor)
+}
+
+// constant is a tensor of known values.
 func (b board) constant(v []float64, shape ...int) *tensor.Tensor {
-	t := b.root.New(tensor.Of(tensor.F32, shape...))
-	tensor.Set(t, v)
-	return b.step.Enter(t)
+	return b.literal(tensor.F32, v, shape)
 }
 
 // ints is constant for indices.
 func (b board) ints(v []int32, shape ...int) *tensor.Tensor {
-	t := b.root.New(tensor.Of(tensor.I32, shape...))
-	tensor.Set(t, v)
-	return b.step.Enter(t)
+	wide := make([]float64, len(v))
+	for i, x := range v {
+		wide[i] = float64(x)
+	}
+	return b.literal(tensor.I32, wide, shape)
 }
 
 func (b board) filled(with float64, shape ...int) *tensor.Tensor {

@@ -101,7 +101,7 @@ func (l layerCase) check(root *tensor.Scope, w *worst, rtol, atol float64) {
 	names = slices.DeleteFunc(names, func(n string) bool { return !l.has(n) })
 	on := l.key + " on " + root.Backend().Name()
 	root.Run(func(s *tensor.Scope) {
-		b := board{root, s}
+		b := newBoard(root, s)
 		in, wrt := map[string]*tensor.Tensor{}, []*tensor.Tensor{}
 		for _, n := range names {
 			in[n] = b.enter(l.get(n))
@@ -141,12 +141,13 @@ func TestTracking(t *testing.T) {
 		g.decode(text, &l)
 		for i, backend := range []string{"ref", "cpu"} {
 			root := open(t, backend)
-			mean, variance := l.state(root, "mean0"), l.state(root, "variance0")
+			layer := &nn.BatchNorm{Mean: l.state(root, "mean0"), Var: l.state(root, "variance0"),
+				Weight: (*nn.Param)(l.state(root, "weight")), Bias: (*nn.Param)(l.state(root, "bias"))}
 			for _, x := range []string{"x0", "x1", "x"} {
-				root.Run(func(s *tensor.Scope) { l.track(board{root, s}, l.get(x), mean, variance) })
+				root.Run(func(s *tensor.Scope) { l.track(newBoard(root, s), l.get(x), layer) })
 			}
 			bound := []float64{1e-9, 2e-6}[i]
-			for name, s := range map[string]*nn.State{"mean": mean, "variance": variance} {
+			for name, s := range map[string]*nn.State{"mean": layer.Mean, "variance": layer.Var} {
 				if d := relL2(values(t, s.Value), l.get(name).data); !(d <= bound) {
 					t.Errorf("%s on %s: running %s is off by %.2g", key, backend, name, d)
 				}
@@ -167,17 +168,15 @@ func (l layerCase) state(root *tensor.Scope, name string) *nn.State {
 	return s
 }
 
-// track is one batch, by the layer where its momentum and ε are the layer's own.
-func (l layerCase) track(b board, x value, mean, variance *nn.State) {
+// track is one batch, by the layer itself where its momentum and ε are the layer's own.
+func (l layerCase) track(b board, x value, layer *nn.BatchNorm) {
 	c, in := nn.Train(b.step, tensor.F32), b.enter(x)
 	if l.Momentum == 0.1 && l.Eps == 1e-5 {
-		param := func(name string) *nn.Param { return (*nn.Param)(l.state(b.root, name)) }
-		layer := &nn.BatchNorm{Mean: mean, Var: variance, Weight: param("weight"), Bias: param("bias")}
 		layer.Forward(c, in)
 		return
 	}
-	n := float64(in.Shape.Size() / mean.Value.Shape.Size())
+	n := float64(in.Shape.Size() / layer.Mean.Value.Shape.Size())
 	m := tensor.Apply(tensor.Moments{}, in)
-	c.Track(mean, m[0], 1-l.Momentum)
-	c.Track(variance, m[1].Scale(n/(n-1)), 1-l.Momentum)
+	c.Track(layer.Mean, m[0], 1-l.Momentum)
+	c.Track(layer.Var, m[1].Scale(n/(n-1)), 1-l.Momentum)
 }

@@ -107,7 +107,7 @@ func evaluate(root *tensor.Scope, c nodeCase) (out []value, err error) {
 		}
 	}()
 	root.Run(func(step *tensor.Scope) {
-		for _, y := range onnxOps[c.op](&node{board{root, step}, c}) {
+		for _, y := range onnxOps[c.op](&node{newBoard(root, step), c}) {
 			data, e := tensor.Data[float64](y)
 			if e != nil {
 				err = e

@@ -1,24 +1,18 @@
 package truth
 
 import (
-	"strings"
 	"testing"
 
-	"kith/backends/cpu"
-	"kith/backends/ref"
+	"kith/backends"
 	"kith/tensor"
 )
 
 // open is a root on the named backend, closed with the test.
 func open(t testing.TB, name string) *tensor.Scope {
 	t.Helper()
-	var b tensor.Backend = ref.New()
-	if level, ok := strings.CutPrefix(name, "cpu"); ok {
-		c, err := cpu.Open(strings.TrimPrefix(level, ":"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b = c
+	b, err := backends.Open(name)
+	if err != nil {
+		t.Fatal(err)
 	}
 	root := tensor.Open(b)
 	t.Cleanup(func() {

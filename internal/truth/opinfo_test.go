@@ -208,7 +208,7 @@ func compute(t *testing.T, root *tensor.Scope, s sample, op func(*call) []*tenso
 		}
 	}()
 	root.Run(func(step *tensor.Scope) {
-		c := &call{board: board{root, step}, sample: s, after: map[int]*tensor.Tensor{}}
+		c := &call{board: newBoard(root, step), sample: s, after: map[int]*tensor.Tensor{}}
 		for _, v := range s.in {
 			c.tensors = append(c.tensors, c.enter(v))
 		}

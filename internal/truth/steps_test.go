@@ -39,6 +39,14 @@ func residual(in, out, stride int) *nn.BasicBlock {
 	return b
 }
 
+// An encoder casts images to the compute dtype, as nn.ResNet does; layers are numbered as torch's
+// Sequential numbers them.
+type encoder []nn.Layer
+
+func (e encoder) Forward(c *nn.Ctx, x *tensor.Tensor) *tensor.Tensor {
+	return nn.Sequential(e).Forward(c, x.Cast(c.Compute))
+}
+
 // A trainer is the recorded network with its optimizer on one backend.
 type trainer struct {
 	t      testing.TB
@@ -51,13 +59,14 @@ type trainer struct {
 	grads  []*tensor.Tensor // root tensors that gradients are reported into
 	found  [2]*tensor.Tensor
 	score  [2]*tensor.Tensor
-	run    func() // one step
+	kink   *float64 // see witness; of eager trainers only
+	run    func()   // one step
 }
 
 // newTrainer starts from the golden's weights and queue.
 func newTrainer(t testing.TB, g golden, root *tensor.Scope, compute tensor.DType) *trainer {
 	t.Helper()
-	encoder := nn.Sequential{nn.NewConv2D(3, 8, 3, 2, 1), nn.NewBatchNorm(8), nn.ReLU{},
+	encoder := encoder{nn.NewConv2D(3, 8, 3, 2, 1), nn.NewBatchNorm(8), nn.ReLU{},
 		residual(8, 8, 1), residual(8, 16, 2), residual(16, 32, 2), residual(32, 64, 2), nn.AvgPool{}}
 	method, err := nnclr.NewNNCLR(nnclr.Config{Features: 64, Projector: []int{64, width}, Predictor: []int{64, width},
 		Temperature: 0.1, Search: nnclr.Search{Size: queueSize}}, encoder)
@@ -113,15 +122,27 @@ func unitRows(v []float64, d int) []float64 {
 	return v
 }
 
-// A witness notes the searches of a step and passes everything on to the tape.
+// A witness notes the searches of a step, and how close a ReLU came to its kink if that is wanted,
+// and passes everything on to the tape.
 type witness struct {
 	tape  tensor.Recorder
 	found [][]*tensor.Tensor
+	kink  *float64 // smallest |x| over the root mean square of x; nil: not wanted
 }
 
 func (w *witness) Record(op tensor.Op, out, in []*tensor.Tensor) {
 	if _, ok := op.(tensor.NearestRow); ok {
 		w.found = append(w.found, out)
+	}
+	if _, ok := op.(tensor.ReLU); ok && w.kink != nil {
+		x, err := tensor.Data[float64](in[0])
+		if err != nil {
+			panic(err)
+		}
+		rms := norm(x) / math.Sqrt(float64(len(x)))
+		for _, v := range x {
+			*w.kink = min(*w.kink, math.Abs(v)/rms)
+		}
 	}
 	w.tape.Record(op, out, in)
 }
@@ -130,7 +151,7 @@ func (w *witness) Record(op tensor.Op, out, in []*tensor.Tensor) {
 func (tr *trainer) step(compute tensor.DType) func(s *tensor.Scope) {
 	return func(s *tensor.Scope) {
 		tape := autograd.Record(s)
-		w := &witness{tape: tape}
+		w := &witness{tape: tape, kink: tr.kink}
 		s.Record(w)
 		loss, _ := tr.method.Loss(nn.Train(s, compute), tr.in.Batch(s))
 		s.Record(tape)
@@ -373,8 +394,14 @@ func (tr *trainer) against(exact *trainer, s int, loss, want float64, index, wan
 
 func norm(v []float64) float64 { return summary(v, 0)[0] }
 
+// nearKink is how close to 0 a ReLU's input may come, relative to its size, before float32 (whose
+// batch norms are right to about 1e-6) may see the other side of it. One that flips moves gradients
+// by some 1e-3, so such steps, few as they are, have wider bounds.
+const nearKink = 3e-6
+
 // TestP2 compares float32 with float64 step by step, from the float64 run's state each time:
-// loss 1e-5, gradients 1e-4, states 1e-5, neighbors equal unless the second is within 1e-5.
+// loss 1e-5, gradients 1e-4, states 1e-5, neighbors equal unless the second is within 1e-5. Where a
+// ReLU is nearKink, gradients and states may be 1e-2 off.
 func TestP2(t *testing.T) {
 	bytes := wide(openGolden(t, "nnclr/data.safetensors").bytes("views"))
 	for _, name := range []string{"sgd-0.02", "sgd-0.2", "lars"} {
@@ -387,25 +414,37 @@ func TestP2(t *testing.T) {
 				m.prepare(tr)
 				trs = append(trs, tr)
 			}
-			worst := make([]float64, len(trs))
+			worst, kinks := make([]float64, len(trs)), 0
 			for s := range stepCount {
+				kink := math.Inf(1)
+				exact.kink = &kink
 				for _, tr := range trs {
 					copyState(t, tr, exact)
 				}
 				x := views(bytes, s)
 				want, wantIndex := exact.do(s, x)
+				l := limits{1e-5, 1e-4, 1e-5, 1e-5, 1e-6}
+				if kink < nearKink {
+					kinks++
+					l.grad, l.state = 1e-2, 1e-2
+				}
 				for i, tr := range trs {
 					loss, index := tr.do(s, x)
-					d := tr.against(exact, s, loss, want, index, wantIndex, limits{1e-5, 1e-4, 1e-5, 1e-5, 1e-6})
-					worst[i] = max(worst[i], d)
+					d := tr.against(exact, s, loss, want, index, wantIndex, l)
+					if kink >= nearKink {
+						worst[i] = max(worst[i], d)
+					}
 				}
+			}
+			if kinks > stepCount/2 {
+				t.Errorf("%d steps had a ReLU at its kink, want at most half", kinks)
 			}
 			exact.compareLast(g) // the judge is PyTorch's run
 			for i, tr := range trs {
 				if n := tr.root.Fallbacks(); !strings.HasPrefix(tr.root.Backend().Name(), "ref") && len(n) > 0 {
 					t.Errorf("%s: ops without a kernel: %v", modes[i].name, n)
 				}
-				t.Logf("%s: 20 steps ran, worst gradient %.1e", modes[i].name, worst[i])
+				t.Logf("%s: 20 steps ran, worst gradient %.1e in the %d without a ReLU at its kink", modes[i].name, worst[i], stepCount-kinks)
 			}
 		})
 	}
@@ -460,6 +499,56 @@ func TestP3(t *testing.T) {
 			}
 			if math.Abs(got/wantMean-1) > 0.05 {
 				t.Errorf("mean loss %.4f, PyTorch's is %.4f", got, wantMean)
+			}
+		})
+	}
+}
+
+// TestP4 steps in bfloat16, from the float64 run's state each time, and compares the cpu with the
+// ideal implementation, which rounds every exact result once: loss 1e-2 and the median gradient 3e-2
+// in steps where both find the same neighbors, which must be most. A bit that rounds the other way
+// is 4e-3 of its element, and batch norms over 16 images make up to a tenth of a gradient of it;
+// against float64 itself, bfloat16 moves a dozen of 640 neighbors.
+func TestP4(t *testing.T) {
+	if !testflag.Long() {
+		t.Skip("runs with -long")
+	}
+	bytes := wide(openGolden(t, "nnclr/data.safetensors").bytes("views"))
+	for _, name := range []string{"sgd-0.02", "lars"} {
+		t.Run(name, func(t *testing.T) {
+			g := openGolden(t, "nnclr/"+name+".safetensors")
+			exact := newTrainer(t, g, open(t, "ref"), tensor.F32)
+			ideal, tr := newTrainer(t, g, open(t, "ref:round"), tensor.BF16), newTrainer(t, g, open(t, "cpu"), tensor.BF16)
+			compared, off := 0, []float64{}
+			for s := range stepCount {
+				copyState(t, ideal, exact)
+				copyState(t, tr, exact)
+				x := views(bytes, s)
+				exact.do(s, x)
+				want, wantIndex := ideal.do(s, x)
+				loss, index := tr.do(s, x)
+				if !slices.Equal(index, wantIndex) {
+					continue
+				}
+				compared++
+				if !(math.Abs(loss/want-1) <= 1e-2) {
+					t.Errorf("step %d: loss %.6g, ideally %.6g", s, loss, want)
+				}
+				for i, g := range tr.grads {
+					if norm(values(t, exact.grads[i])) < 1e-9 {
+						continue // zero on paper: rounding noise alone
+					}
+					off = append(off, relL2(values(t, g), values(t, ideal.grads[i])))
+				}
+			}
+			slices.Sort(off)
+			median := off[len(off)/2]
+			t.Logf("%d of 20 steps found the same neighbors; median gradient %.1e, worst %.1e", compared, median, off[len(off)-1])
+			if !(median <= 3e-2) {
+				t.Errorf("median gradient is off by %.2g", median)
+			}
+			if compared < 15 {
+				t.Errorf("%d steps found the same neighbors, want at least 15", compared)
 			}
 		})
 	}

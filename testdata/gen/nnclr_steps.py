@@ -124,9 +124,9 @@ def drawn(key, step, images):
 
 
 def free(update, rate, images):
-    """Mean loss of steps 50 to 100 for three seeds, the judge of parity P3."""
+    """Mean loss of steps 50 to 100 for nine seeds, the judge of parity P3."""
     means = []
-    for seed in range(3):
+    for seed in range(9):
         net, _, queue, slots = start()
         losses = []
         for s in range(100):
