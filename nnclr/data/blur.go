@@ -61,33 +61,35 @@ func (b *blurrer) across(dst, src []float32, r int) {
 		copy(line[3*(r-i):3*(r-i)+3], src[3*i:])
 		copy(line[last+3*(i-1):last+3*i], src[len(src)-3*(i+1):])
 	}
-	for i := range dst {
-		dst[i] = b.w[0] * line[i]
-	}
-	for j, w := range b.w[1:] {
-		in := line[3*(j+1):]
-		in = in[:len(dst)]
-		for i, x := range in {
-			dst[i] += float32(w * x)
-		}
-	}
+	b.gather(dst, r, func(j int) []float32 { return line[3*(r+j):] })
 }
 
 // down is the vertical pass of row y.
 func (b *blurrer) down(dst []float32, y, h, r int) {
 	n := len(dst)
-	for j, w := range b.w {
-		s := mirror(y+j-r, h)
-		in := b.rows[s*n : (s+1)*n]
-		in = in[:len(dst)]
-		if j == 0 {
-			for i, x := range in {
-				dst[i] = w * x
-			}
-			continue
+	b.gather(dst, r, func(j int) []float32 { return b.rows[mirror(y+j, h)*n:] })
+}
+
+// gather sums the weighted neighbors -r..r of a row: at(j) begins at neighbor j. Equal weights
+// share a multiplication, and four neighbors are added to dst at a time.
+func (b *blurrer) gather(dst []float32, r int, at func(j int) []float32) {
+	n := len(dst)
+	w0, a := b.w[r], at(0)[:n]
+	for i, x := range a {
+		dst[i] = w0 * x
+	}
+	j := 1
+	for ; j < r; j += 2 {
+		w1, w2 := b.w[r+j], b.w[r+j+1]
+		a, c, d, e := at(-j)[:n], at(j)[:n], at(-j - 1)[:n], at(j + 1)[:n]
+		for i := range dst {
+			dst[i] += float32(w1*(a[i]+c[i])) + float32(w2*(d[i]+e[i]))
 		}
-		for i, x := range in {
-			dst[i] += float32(w * x)
+	}
+	if j == r {
+		w1, a, c := b.w[r+j], at(-j)[:n], at(j)[:n]
+		for i := range dst {
+			dst[i] += float32(w1 * (a[i] + c[i]))
 		}
 	}
 }

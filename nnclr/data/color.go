@@ -77,48 +77,55 @@ func shiftHue(px []float32, d float32) {
 	d *= 6
 	for ; len(px) >= 3; px = px[3:] {
 		r, g, b := px[0], px[1], px[2]
-		hi, lo := max(r, g, b), min(r, g, b)
+		hi, lo := r, g // not max and min, which look out for NaN
+		if g > r {
+			hi, lo = g, r
+		}
+		if b > hi {
+			hi = b
+		}
+		if b < lo {
+			lo = b
+		}
 		delta := hi - lo
 		if delta == 0 {
 			continue // gray has no hue
 		}
+		inv := 1 / delta
 		var h float32 // in sixths
 		switch hi {
 		case r:
-			h = (g - b) / delta
+			h = (g - b) * inv
 		case g:
-			h = 2 + (b-r)/delta
+			h = 2 + float32((b-r)*inv)
 		default:
-			h = 4 + (r-g)/delta
+			h = 4 + float32((r-g)*inv)
 		}
-		px[0], px[1], px[2] = level(h+d, hi, lo, delta)
+		h += d
+		if h < 0 {
+			h += 6
+		}
+		if h >= 6 {
+			h -= 6
+		}
+		i := int(h)
+		f := float32(delta * (h - float32(i)))
+		q, t := clamp(hi-f), clamp(lo+f)
+		switch i {
+		default: // 0; and 6, which h = -tiny rounds to: the same red
+			px[0], px[1], px[2] = hi, t, lo
+		case 1:
+			px[0], px[1], px[2] = q, hi, lo
+		case 2:
+			px[0], px[1], px[2] = lo, hi, t
+		case 3:
+			px[0], px[1], px[2] = lo, q, hi
+		case 4:
+			px[0], px[1], px[2] = t, lo, hi
+		case 5:
+			px[0], px[1], px[2] = hi, lo, q
+		}
 	}
-}
-
-// level is the color of hue h (in sixths, -5 to 9) between hi and lo.
-func level(h, hi, lo, delta float32) (r, g, b float32) {
-	if h < 0 {
-		h += 6
-	}
-	if h >= 6 {
-		h -= 6
-	}
-	i := int(h)
-	f := float32(delta * (h - float32(i)))
-	q, t := clamp(hi-f), clamp(lo+f)
-	switch i {
-	case 1:
-		return q, hi, lo
-	case 2:
-		return lo, hi, t
-	case 3:
-		return lo, q, hi
-	case 4:
-		return t, lo, hi
-	case 5:
-		return hi, lo, q
-	}
-	return hi, t, lo // also for 6, which h = -tiny rounds to: the same red
 }
 
 // gray replaces each pixel by its luma.

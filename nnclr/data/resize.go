@@ -179,48 +179,66 @@ const halfUnit = 1<<(weightBits-1) | 1<<(weightBits-1+32)
 // horizontal writes W pixels of two rows. pair holds the rows side by side; a and b take one row
 // each, repacked for the vertical pass: bytes 2i and 2i+1 in word i.
 func horizontal(a, b, pair []int64, t *taps, left, W int) {
-	var top, bottom [6]int64 // bytes of two pixels
-	for x := 0; x < W; x += 2 {
-		n := min(2, W-x)
-		for p := range n {
-			o := left + x + p
-			w := t.w[o*t.k : (o+1)*t.k]
-			in := pair[3*int(t.at[o]):]
-			in = in[:3*len(w)]
-			r, g, bl := int64(halfUnit), int64(halfUnit), int64(halfUnit)
-			for j, w := range w {
-				q := in[3*j : 3*j+3 : 3*j+3]
-				r += q[0] * w
-				g += q[1] * w
-				bl += q[2] * w
-			}
-			top[3*p], bottom[3*p] = unpack(r)
-			top[3*p+1], bottom[3*p+1] = unpack(g)
-			top[3*p+2], bottom[3*p+2] = unpack(bl)
-		}
+	x := 0
+	for ; x+2 <= W; x += 2 {
+		r0, g0, b0 := t.pixel(pair, left+x)
+		r1, g1, b1 := t.pixel(pair, left+x+1)
 		i := x / 2 * 3
-		for j := 0; j < 3*n; j += 2 {
-			a[i+j/2] = top[j] | top[j+1]<<32
-			b[i+j/2] = bottom[j] | bottom[j+1]<<32
-		}
+		repack(&a[i], &b[i], r0, g0)
+		repack(&a[i+1], &b[i+1], b0, r1)
+		repack(&a[i+2], &b[i+2], g1, b1)
+	}
+	if x < W {
+		r0, g0, b0 := t.pixel(pair, left+x)
+		i := x / 2 * 3
+		repack(&a[i], &b[i], r0, g0)
+		repack(&a[i+1], &b[i+1], b0, 0)
 	}
 }
 
+// pixel is output o of two rows: red, green and blue sums.
+func (t *taps) pixel(pair []int64, o int) (r, g, b int64) {
+	w := t.w[o*t.k : (o+1)*t.k]
+	in := pair[3*int(t.at[o]):]
+	in = in[:3*len(w)]
+	r, g, b = halfUnit, halfUnit, halfUnit
+	for _, w := range w {
+		r += in[0] * w
+		g += in[1] * w
+		b += in[2] * w
+		in = in[3:]
+	}
+	return r, g, b
+}
+
+// repack turns two words that each hold a byte of the upper and of the lower row into a word of the
+// upper row and one of the lower.
+func repack(upper, lower *int64, p, q int64) {
+	pu, pl := unpack(p)
+	qu, ql := unpack(q)
+	*upper, *lower = pu|qu<<32, pl|ql<<32
+}
+
 // vertical sums weighted rows into dst. rows begins with the first of them; a row has len(sum)
-// words.
+// words. Four rows at a time save three quarters of the traffic of sum.
 func vertical(dst []byte, sum, rows []int64, w []int64) {
 	for i := range sum {
 		sum[i] = halfUnit
 	}
 	n := len(sum)
-	for j, w := range w {
-		if w == 0 {
-			continue
+	for ; len(w) >= 4; w, rows = w[4:], rows[4*n:] {
+		w0, w1, w2, w3 := w[0], w[1], w[2], w[3]
+		a, b, c, d := rows[:n], rows[n:2*n], rows[2*n:3*n], rows[3*n:4*n]
+		a, b, c, d = a[:len(sum)], b[:len(sum)], c[:len(sum)], d[:len(sum)]
+		for i := range sum {
+			sum[i] += a[i]*w0 + b[i]*w1 + c[i]*w2 + d[i]*w3
 		}
-		in := rows[j*n : (j+1)*n]
-		in = in[:len(sum)]
-		for i, x := range in {
-			sum[i] += x * w
+	}
+	for ; len(w) > 0; w, rows = w[1:], rows[n:] {
+		w0, a := w[0], rows[:n]
+		a = a[:len(sum)]
+		for i := range sum {
+			sum[i] += a[i] * w0
 		}
 	}
 	dst = dst[:2*len(sum)]
@@ -237,7 +255,13 @@ func unpack(s int64) (lower, upper int64) {
 	return clampByte(lower >> weightBits), clampByte(upper >> weightBits)
 }
 
-func clampByte(v int64) int64 { return max(0, min(v, 255)) }
+// clampByte is v within 0..255: negative numbers give 0, larger ones 255, by their sign.
+func clampByte(v int64) int64 {
+	if uint64(v) > 255 {
+		return ^(v >> 63) & 255
+	}
+	return v
+}
 
 func grow(s []int64, n int) []int64 {
 	if cap(s) < n {
