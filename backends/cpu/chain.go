@@ -72,8 +72,7 @@ type chain struct {
 	regs  int
 	cols  []column
 
-	prefetch func(p *float32, n int)
-	fence    func() // at the end of a chunk, if something is streamed
+	fence func() // at the end of a chunk, if something is streamed
 }
 
 // A lane is the scratch of one thread.
@@ -122,24 +121,10 @@ func (l *lane) done() { l.busy.drop() }
 func (c *chain) span(l *lane, start, n, chunk int) {
 	for end := start + n; start < end; start += c.tile {
 		n := min(c.tile, end-start)
-		c.ahead(start+n, min(c.tile, end-start-n))
 		c.run(l, start, n, chunk, nil)
 	}
 	if c.fence != nil {
 		c.fence()
-	}
-}
-
-// ahead prefetches elements [start, start+n) of what is as large as the chain. The hardware follows
-// a stream within a page, and a tile is a page.
-func (c *chain) ahead(start, n int) {
-	if n <= 0 {
-		return
-	}
-	for i := range c.slots {
-		if s := &c.slots[i]; s.kind == direct {
-			c.prefetch((*float32)(unsafe.Add(s.p, start*s.width)), n*s.width)
-		}
 	}
 }
 

@@ -40,7 +40,7 @@ func (c *compiler) emit(parts []int, size, goal int) bool {
 	if c.core >= 0 && c.stage[parts[0]] == within {
 		e.receive(c.first[c.core])
 	}
-	e.out.size, e.out.prefetch = size, c.b.k.Prefetch
+	e.out.size = size
 	e.out.tile = tileOf(size, c.periods(parts, size))
 	for n := 0; n < len(parts); n++ {
 		if merged := e.batchNorm(parts[n:]); merged > 0 {

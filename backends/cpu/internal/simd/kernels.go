@@ -26,7 +26,6 @@ type Kernels struct {
 	// Columns: x is rows of len(sum).
 	AddRows    func(sum, x []float32)
 	AddMoments func(sum, sq, pivot, x []float32)
-	Drain      func(acc []float64, x []float32)
 
 	// Flat reductions in 16 lanes; x is one chunk of a longer one.
 	Sum, SumSq func(x []float32) float32
@@ -45,9 +44,6 @@ type Kernels struct {
 	// as long as whole lines; Fence orders that before whatever follows.
 	Stream func(dst, x []float32)
 	Fence  func()
-
-	// Prefetch asks for n bytes that are read soon.
-	Prefetch func(p *float32, n int)
 }
 
 // KernelsOf returns the kernels of a level.
@@ -65,9 +61,9 @@ func goKernels() *Kernels {
 		Positive: Positive, Finite: Finite, Equal: Equal,
 		Round: Round, Widen: Widen, Narrow: Narrow,
 		SubMulAdd: SubMulAdd, SubMulAddMax: SubMulAddMax,
-		AddRows: AddRows, AddMoments: AddMoments, Drain: Drain,
+		AddRows: AddRows, AddMoments: AddMoments,
 		Sum: Sum, SumSq: SumSq, Dot: Dot, Max: Max, ExpSum: ExpSum,
 		MaxTap: MaxTap, AddWhen: AddWhen, Above: Above,
-		Stream: func(dst, x []float32) { copy(dst, x) }, Fence: func() {}, Prefetch: func(*float32, int) {},
+		Stream: func(dst, x []float32) { copy(dst, x) }, Fence: func() {},
 	}
 }

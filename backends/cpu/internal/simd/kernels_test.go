@@ -302,29 +302,6 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-func TestDrain(t *testing.T) {
-	for _, l := range Levels() {
-		for n := range 70 {
-			v, _ := operands(6, n, false)
-			acc := make([]float64, n)
-			for i := range acc {
-				acc[i] = float64(i) / 3
-			}
-			x, intact := guarded(n)
-			copy(x, v[0])
-			kernels[l].Drain(acc, x)
-			for i := range acc {
-				if want := float64(i)/3 + float64(v[0][i]); acc[i] != want || x[i] != 0 {
-					t.Fatalf("%s, n = %d: element %d is %v and leaves %v, want %v and 0", l, n, i, acc[i], x[i], want)
-				}
-			}
-			if !intact() {
-				t.Fatalf("%s, n = %d: wrote outside", l, n)
-			}
-		}
-	}
-}
-
 // Stream copies, at any alignment and length.
 func TestStream(t *testing.T) {
 	for _, l := range Levels() {

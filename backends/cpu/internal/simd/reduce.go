@@ -33,16 +33,6 @@ func AddMoments(sum, sq, pivot, x []float32) {
 	}
 }
 
-// Drain adds x to acc and clears x: float32 sums stay short, and so exact enough, if they are
-// drained now and then.
-func Drain(acc []float64, x []float32) {
-	acc = acc[:len(x)]
-	for i, v := range x {
-		acc[i] += float64(v)
-		x[i] = 0
-	}
-}
-
 // Fold adds 16 lanes by the tree 8-4-2-1.
 func Fold(l *[Lanes]float32) float32 {
 	for n := Lanes / 2; n > 0; n /= 2 {

@@ -5,7 +5,6 @@ import "kith/backends/cpu/internal/simd/asmgen/emit"
 
 func main() {
 	tailMasks()
-	prefetch()
 	fence()
 	for _, m := range []*machine{avx2, avx512} {
 		arith(m)
@@ -13,7 +12,6 @@ func main() {
 		convert(m)
 		masks(m)
 		columns(m)
-		fold(m)
 		stream(m)
 		lanes(m)
 		pool(m)
