@@ -49,7 +49,7 @@ func (o BatchNorm) Decompose(in []*Tensor) []*Tensor {
 	return []*Tensor{y.Cast(x.DType), mean, variance, rest}
 }
 
-// VJP needs two column sums. With c = x-μ, r = (σ²+Eps)^-½, s = Σdy, t = Σdy·c:
+// VJP: two column sums are enough. With c = x-μ, r = (σ²+Eps)^-½, s = Σdy, t = Σdy·c:
 // dβ = s, dγ = r(t - ρs), k = r·dγ/n, dx = γr·(dy - c·k - (s/n - ρk)).
 // The statistics are outputs for tracking; a gradient that reaches them is a caller's bug.
 func (o BatchNorm) VJP(in, out, grad []*Tensor) []*Tensor {
