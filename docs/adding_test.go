@@ -30,10 +30,14 @@ func TestAdding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, packages := write(t, string(text))
-	if len(packages) == 0 {
+	files := map[string]string{}
+	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+		files[m[1]] = m[2]
+	}
+	if len(files) == 0 {
 		t.Fatal("no samples found")
 	}
+	overlay, packages := write(t, files)
 	goRun(t, goTool, append([]string{"vet", "-overlay", overlay}, packages...)...)
 	for _, m := range try.FindAllStringSubmatch(string(text), -1) {
 		out := goRun(t, goTool, "test", "-overlay", overlay, m[1], "-run", m[2], "-v")
@@ -43,25 +47,37 @@ func TestAdding(t *testing.T) {
 	}
 }
 
-// write puts the samples into a folder of their own and maps them into the repository, which stays as it is.
-func write(t *testing.T, text string) (overlay string, packages []string) {
+// compile builds and vets one file as if it were in the repository.
+func compile(t *testing.T, name, text string) {
+	t.Helper()
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("needs the go command")
+	}
+	overlay, packages := write(t, map[string]string{name: text})
+	goRun(t, goTool, append([]string{"vet", "-overlay", overlay}, packages...)...)
+}
+
+// write puts files, by their names in the repository, into a folder of their own and maps them into it; the
+// repository stays as it is.
+func write(t *testing.T, files map[string]string) (overlay string, packages []string) {
 	t.Helper()
 	dir := t.TempDir()
 	replace := map[string]string{}
-	for _, m := range block.FindAllStringSubmatch(text, -1) {
-		name, err := filepath.Abs(filepath.Join("..", m[1]))
+	for short, text := range files {
+		name, err := filepath.Abs(filepath.Join("..", short))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(name); err == nil {
-			t.Errorf("%s exists: the sample must add something new", m[1])
+			t.Errorf("%s exists: a sample must add something new", short)
 		}
-		copied := filepath.Join(dir, strings.ReplaceAll(m[1], "/", "_"))
-		if err := os.WriteFile(copied, []byte(m[2]), 0o644); err != nil {
+		copied := filepath.Join(dir, strings.ReplaceAll(short, "/", "_"))
+		if err := os.WriteFile(copied, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		replace[name] = copied
-		if p := "./" + filepath.Dir(m[1]); !slices.Contains(packages, p) {
+		if p := "./" + filepath.Dir(short); !slices.Contains(packages, p) {
 			packages = append(packages, p)
 		}
 	}

@@ -21,6 +21,10 @@ func adapt(s *settings.Settings, images data.Dataset, gpu bool) (flags []string,
 			flags = append(flags, fmt.Sprintf("--%s %s", strings.ReplaceAll(key, "_", "-"), text))
 		}
 	}
+	if old, e := readConfig(s.Weights); s.Weights != "random" && e == nil { // a run: go on with its encoder
+		choose("model", old.Model)
+		choose("stem", old.Stem)
+	}
 	if s.Size == 0 {
 		choose("size", fmt.Sprint(viewSize(shortSide(images), gpu)))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"kith/internal/picture"
 	"kith/nnclr/data"
@@ -13,10 +14,16 @@ const gridName = "neighbors/grid.png"
 // drawNeighbors makes the grid of queries and their nearest neighbor in the support set over the run, and returns
 // where it is; "" for a run without support set.
 func drawNeighbors(p *parts, w *watch) (path string, err error) {
-	if len(w.snapshots) == 0 {
+	var shown []snapshot
+	for _, s := range w.snapshots {
+		if slices.Max(s.IDs) >= 0 { // a new support set holds random rows, which are no pictures
+			shown = append(shown, s)
+		}
+	}
+	if len(shown) == 0 {
 		return "", nil
 	}
-	m, err := neighborGrid(p.sets.Train, w.snapshots).Draw()
+	m, err := neighborGrid(p.sets.Train, shown).Draw()
 	if err != nil {
 		return "", err
 	}

@@ -27,6 +27,9 @@ func (w *watch) neighbors(e train.Event) {
 	s.Nearest, _ = field(e, "nearest").(int)
 	s.IDs, _ = field(e, "ids").([]int32)
 	s.Scores, _ = field(e, "scores").([]float64)
+	if len(s.IDs) == 0 {
+		return
+	}
 	w.snapshots = append(w.snapshots, s)
 	err := w.dir.Replace(snapshotsName, func(out io.Writer) error {
 		enc := json.NewEncoder(out)

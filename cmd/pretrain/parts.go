@@ -126,9 +126,23 @@ func stopwatch(now func() time.Time) func() time.Duration {
 	return func() time.Duration { return now().Sub(start) }
 }
 
-// followed are the images whose neighbors are shown over the run, drawn by the seed.
-func followed(d data.Dataset, key rng.Key) []int {
-	return key.Fold("followed").Stream().Perm(d.Len())[:min(queries, d.Len())]
+// followed are the images whose neighbors are shown over the run, drawn by the seed: of labeled images at most one of
+// each class, so that the picture shows many things.
+func followed(d data.Dataset, key rng.Key) (ids []int) {
+	const tries = 20 * queries
+	seen := map[int]bool{}
+	var p data.Picture
+	for _, i := range key.Fold("followed").Stream().Perm(d.Len())[:min(tries, d.Len())] {
+		label, err := data.Read(d, i, &p)
+		if err != nil || label >= 0 && seen[label] {
+			continue
+		}
+		seen[label] = true
+		if ids = append(ids, i); len(ids) == queries {
+			break
+		}
+	}
+	return ids
 }
 
 // capped is at most n images of d, drawn by key.
