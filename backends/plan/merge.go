@@ -7,7 +7,7 @@ import (
 )
 
 // mergeable tells whether n may take the results of d from within: one core at most, in the order
-// of tensor.Fused; whole values of equal shape; and nothing small computed once for each of many
+// of tensor.Fused; values of equal shape, so no slices; and nothing small computed once for each of many
 // elements.
 func mergeable(d, n *node) bool {
 	db, nb := d.open(), n.open()
@@ -20,7 +20,7 @@ func mergeable(d, n *node) bool {
 			continue
 		}
 		o := d.Out[k]
-		if valueOf(t) != valueOf(o) || !slices.Equal(t.Shape, o.Shape) || db.is(db.out[k], columns) {
+		if !slices.Equal(t.Shape, o.Shape) || db.is(db.out[k], columns) {
 			return false
 		}
 		if size := t.Shape.Size(); db.cores == 0 && size < db.full() || nb.cores == 0 && size < nb.full() ||

@@ -115,6 +115,8 @@ func TestInPlace(t *testing.T) {
 			[]tensor.Spec{full, tensor.Of(tensor.F32, 3, 3), full}, []tensor.Spec{full}, 2, true},
 		{"into a core", fuse([]int{4}, matMul, tensor.Part{Op: tensor.Add{}, In: []int{3, 2}}),
 			[]tensor.Spec{full, tensor.Of(tensor.F32, 3, 3), full}, []tensor.Spec{full}, 0, false},
+		{"a vector that others are multiplied by", fuse([]int{2, 3}, tensor.Part{Op: tensor.Exp{}, In: []int{0}}, tensor.Part{Op: tensor.Mul{}, In: []int{1, 0}}),
+			[]tensor.Spec{vector, full}, []tensor.Spec{vector, full}, 0, false},
 		{"beside a sum", fuse([]int{1, 2}, tensor.Part{Op: tensor.ReLU{}, In: []int{0}}, tensor.Part{Op: tensor.Sum{Keep: 1}, In: []int{0}}),
 			[]tensor.Spec{full}, []tensor.Spec{full, vector}, 0, true},
 		{"a sum", fuse([]int{2}, tensor.Part{Op: tensor.ReLU{}, In: []int{0}}, tensor.Part{Op: tensor.Sum{Keep: 2}, In: []int{1}}),

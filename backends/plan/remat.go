@@ -100,7 +100,7 @@ func (l *list) cost(cone []*node, v *tensor.Tensor, reader *node) cost {
 	for _, n := range cone {
 		for _, t := range n.In {
 			m := l.maker(t)
-			if slices.Contains(cone, m) || seen[valueOf(t)] || 4*t.Shape.Size() < v.Shape.Size() {
+			if slices.Contains(cone, m) || seen[valueOf(t)] || 4*t.Shape.Size() <= v.Shape.Size() {
 				continue
 			}
 			seen[valueOf(t)] = true
