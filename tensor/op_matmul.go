@@ -69,8 +69,8 @@ func addScaled(y []float64, v float64, x []float64) {
 	}
 }
 
-// VJP: da = dy·bᵀ, db = aᵀ·dy. Both are products, transposed so that each gradient has its input's layout; b is taken for
-// the weight, whose gradient stays wide.
+// VJP: da = dy·bᵀ, db = aᵀ·dy. Both are products, transposed so that each gradient has its input's
+// layout; b is taken for the weight, whose gradient stays wide.
 func (o MatMul) VJP(in, _, grad []*Tensor) []*Tensor {
 	a, b, dy := in[0], in[1], upstream(grad, in[0])
 	var da, db *Tensor

@@ -65,7 +65,7 @@ func (s Spec) Bytes() int { return s.DType.Size() * s.Shape.Size() }
 // Equal tells whether dtype and shape are the same.
 func (s Spec) Equal(o Spec) bool { return s.DType == o.DType && slices.Equal(s.Shape, o.Shape) }
 
-func (s Spec) String() string { return fmt.Sprint(s.DType, []int(s.Shape)) }
+func (s Spec) String() string { return fmt.Sprintf("%v%v", s.DType, []int(s.Shape)) }
 
 // An Array is the host form of a tensor: float64, whatever its dtype.
 type Array struct {
