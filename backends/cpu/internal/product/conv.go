@@ -44,12 +44,21 @@ func (c Conv) gradW() Gemm {
 // Rows are pixels (Forward, GradX) or filters, of R·S·C elements (GradW).
 func (e *Engine) Chunks(c Conv, p Pass) int {
 	switch {
+	case p == GradW && e.winograd(c):
+		return ceil(c.K, winoFilters)
+	case e.winograd(c):
+		g := gridOf(c.N, c.H, c.W, c.C)
+		if p == GradX {
+			g.c = c.K
+		}
+		each, _ := winoChunk(&g)
+		return ceil(g.units, each)
 	case p == Forward:
 		return c.forward().Chunks()
 	case p == GradX && c.Stride == 1:
 		return c.gradX(c.phase(0)).Chunks()
 	case p == GradX:
-		return ceil(c.N*c.H*c.W, BlockRows(c.N*c.H*c.W))
+		return ceil(c.N*c.H*c.W, finishRows)
 	}
 	return c.gradW().Chunks()
 }
@@ -57,6 +66,9 @@ func (e *Engine) Chunks(c Conv, p Pass) int {
 // PackedFilters returns the number of elements of the filters in the form that PackedForward or
 // PackedGradX wants.
 func (e *Engine) PackedFilters(c Conv, p Pass) int {
+	if e.winograd(c) {
+		return winoParts * c.winoComp()
+	}
 	if p == Forward {
 		return c.forward().PackedLen()
 	}
@@ -65,6 +77,10 @@ func (e *Engine) PackedFilters(c Conv, p Pass) int {
 
 // PackFilters writes w in that form.
 func (e *Engine) PackFilters(dst, w []float32, c Conv, p Pass) {
+	if e.winograd(c) {
+		e.packWinograd(dst, w, c, p)
+		return
+	}
 	if p == Forward {
 		e.Pack(dst, Operand{Data: w}, c.forward())
 		return
@@ -88,22 +104,29 @@ func (e *Engine) GradX(dx Output, dy Operand, w []float32, c Conv) {
 
 // PackedForward is Forward with filters in packed form.
 func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
+	if e.winograd(c) {
+		e.runWinograd(y, x, w, c, c.C, c.K)
+		return
+	}
 	g, job := c.forward(), window{pitchA: c.C}
 	if !c.plain() {
-		e.im = c.patches()
-		job.im = &e.im
+		im := c.patches()
+		job.im = &im
 	}
 	e.runF(y, x, w, g, job)
 }
 
 // PackedGradX is GradX with filters in packed form.
 func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
+	if e.winograd(c) {
+		e.runWinograd(dx, dy, w, c, c.K, c.C)
+		return
+	}
 	if c.Stride == 1 {
 		f := c.phase(0)
 		job := window{pitchA: c.K}
 		if !c.plain() {
-			e.im = f.patches
-			job.im = &e.im
+			job.im = &f.patches
 		}
 		e.runF(dx, dy, w, c.gradX(f), job)
 		return
@@ -116,8 +139,7 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 	for i := range c.phases() {
 		f := c.phase(i)
 		g := c.gradX(f)
-		e.im, e.to = f.patches, scatter{f, c.H, c.W}
-		e.runF(part, dy, w, g, window{im: &e.im, to: &e.to})
+		e.runF(part, dy, w, g, window{im: &f.patches, to: &scatter{f, c.H, c.W}})
 		w = w[panels(g.N)*cols*g.K:]
 	}
 	if dx.Done != nil {
@@ -127,10 +149,14 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 
 // GradW computes the gradient with respect to the filters: dw [K, R, S, C] from dy and x.
 func (e *Engine) GradW(dw Output, dy, x Operand, c Conv) {
+	if e.winograd(c) {
+		e.gradWinograd(dw, dy, x, c)
+		return
+	}
 	var im *patches
 	if !c.plain() {
-		e.im = c.patches()
-		im = &e.im
+		p := c.patches()
+		im = &p
 	}
 	e.gemmTall(dw, dy, x, c.gradW(), im)
 }
@@ -185,8 +211,10 @@ func (t *turnTask) tap(dst, w []float32, taps int) {
 	}
 }
 
-// A finishTask shows a stored output to Done, a block of rows each, where a pass cannot do it by
-// itself.
+// finishRows is the number of rows that are finished at a time when a pass cannot do it by itself.
+const finishRows = 512
+
+// A finishTask shows a stored output to Done, a chunk of rows each.
 type finishTask struct {
 	data       []float32
 	rows, cols int
@@ -195,14 +223,14 @@ type finishTask struct {
 
 func (t *finishTask) run(e *Engine, data []float32, rows, cols int, done func(Tile)) {
 	*t = finishTask{data, rows, cols, done}
-	e.pool.Run(ceil(rows, BlockRows(rows)), t)
+	e.pool.Run(ceil(rows, finishRows), t)
 	*t = finishTask{}
 }
 
-// Chunk finishes block chunk.
+// Chunk finishes rows chunk·finishRows and on.
 func (t *finishTask) Chunk(chunk int) {
-	r0 := chunk * BlockRows(t.rows)
-	rows := min(BlockRows(t.rows), t.rows-r0)
+	r0 := chunk * finishRows
+	rows := min(finishRows, t.rows-r0)
 	t.done(Tile{
 		Data: t.data[r0*t.cols : (r0+rows)*t.cols], Pitch: t.cols,
 		Row: r0, Rows: rows, Cols: t.cols, Chunk: chunk,

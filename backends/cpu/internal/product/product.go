@@ -63,15 +63,14 @@ type Options struct {
 type Engine struct {
 	pool *par.Pool
 	kern *simd.Products
+	wino *simd.Winograd
 	opt  Options
 
 	shared []float32 // packed operands and partial results, seen by all workers
 	slots  []slot    // scratch of whoever runs a chunk
 
-	held []float32 // a result that no tensor holds
-
-	im patches // the geometry of the pass at hand; here, since what a task points to would be
-	to scatter // allocated anew each time
+	held  []float32 // a result that no tensor holds
+	comps []float32 // components of Winograd convolution
 
 	pack   packTask
 	turn   turnTask
@@ -79,6 +78,10 @@ type Engine struct {
 	gemmW  gemmW
 	slabs  slabTask
 	finish finishTask
+
+	winoPack winoPack
+	winoF    winoF
+	winoW    winoW
 }
 
 // New returns an engine. The level must be one of simd.Levels.
@@ -86,7 +89,7 @@ func New(pool *par.Pool, level simd.Level, opt Options) *Engine {
 	if opt.Alloc == nil {
 		opt.Alloc = func(n int) []float32 { return make([]float32, n) }
 	}
-	return &Engine{pool: pool, kern: simd.ProductsOf(level), opt: opt, slots: make([]slot, pool.Threads())}
+	return &Engine{pool: pool, kern: simd.ProductsOf(level), wino: simd.WinogradOf(level), opt: opt, slots: make([]slot, pool.Threads())}
 }
 
 // mostLoad is the length of the longest run that Load is asked for, 64 KiB.

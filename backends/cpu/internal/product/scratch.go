@@ -12,6 +12,7 @@ type slot struct {
 	busy atomic.Bool
 	f    simd.TileF
 	w    simd.TileW
+	t    simd.Transform
 	zero int // offset of the only tap of a product
 	mem  []float32
 	used int
@@ -65,6 +66,14 @@ func (e *Engine) hold(n int) []float32 {
 		e.held = e.opt.Alloc(n)
 	}
 	return e.held[:n]
+}
+
+// components returns n elements for components of Winograd convolution.
+func (e *Engine) components(n int) []float32 {
+	if len(e.comps) < n {
+		e.comps = e.opt.Alloc(n)
+	}
+	return e.comps[:n]
 }
 
 // split returns how length is cut into as few pieces of at most most elements as possible, as even

@@ -1,0 +1,101 @@
+package product
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"kith/backends/cpu/internal/simd"
+)
+
+// winoBound asserts the bounds of spec/cpu.md 23.2: rms 1e-5 and 2e-4 at most, of the rms result.
+func winoBound(t *testing.T, got []float32, want []float64) {
+	t.Helper()
+	var sum, ref, most float64
+	for i, w := range want {
+		err := math.Abs(float64(got[i]) - w)
+		if math.IsNaN(err) {
+			t.Fatalf("element %d is NaN", i)
+		}
+		sum, ref, most = sum+err*err, ref+w*w, max(most, err)
+	}
+	rms := math.Sqrt(ref / float64(len(want)))
+	if e := math.Sqrt(sum / float64(len(want))); e > 1e-5*rms || most > 2e-4*rms {
+		t.Fatalf("rms error %.2g, largest %.2g, of rms", e/rms, most/rms)
+	}
+}
+
+func TestWinograd(t *testing.T) {
+	for _, c := range []Conv{
+		{N: 24, H: 4, W: 4, C: 64, K: 64},
+		{N: 2, H: 13, W: 18, C: 64, K: 96},
+		{N: 9, H: 7, W: 7, C: 128, K: 64},
+		{N: 3, H: 1, W: 50, C: 64, K: 160},
+		{N: 5, H: 9, W: 11, C: 288, K: 64},
+		{N: 1, H: 33, W: 14, C: 64, K: 288},
+	} {
+		c.R, c.S, c.Stride, c.Pad = 3, 3, 1, 1
+		for p := Forward; p <= GradW; p++ {
+			r := rand.New(rand.NewPCG(9, 10))
+			na, nb, no := c.operands(p)
+			a, b, old := random(r, na), random(r, nb), random(r, no)
+			want, _ := c.naive(p, a, b)
+			var first []float32
+			engines(t, Options{}, func(name string, e *Engine) {
+				if !e.winograd(c) {
+					t.Fatalf("%+v is not computed by Winograd's algorithm", c)
+				}
+				if e.kern == simd.ProductsOf(simd.Generic) && len(e.slots) > 2 {
+					return // slow, and chunks are those of the other levels
+				}
+				t.Run(fmt.Sprintf("%+v/%s/%s", c, passNames[p], name), func(t *testing.T) {
+					all, got := guarded(no)
+					c.run(e, p, Output{Data: got}, Operand{Data: a}, Operand{Data: b}, b)
+					checkGuard(t, all, no)
+					winoBound(t, got, want)
+					if e.kern == simd.ProductsOf(simd.Generic) {
+						return
+					}
+					if first == nil {
+						first = got
+					}
+					sameBits(t, got, first)
+					c.testHooks(t, e, p, a, b, old, got)
+				})
+			})
+		}
+	}
+}
+
+// testHooks checks loaded operands, addition and tiles against a plain result.
+func (c Conv) testHooks(t *testing.T, e *Engine, p Pass, a, b, old, want []float32) {
+	t.Helper()
+	width := [3]int{c.K, c.C, c.R * c.S * c.C}[p]
+	sum, seen := append([]float32(nil), old...), make([]float32, len(old))
+	c.run(e, p, Output{Data: sum, Add: true}, loaded(a), loaded(b), b)
+	next := map[[2]int]int{}
+	c.run(e, p, Output{Done: func(q Tile) {
+		if len(e.slots) == 1 {
+			if n, ok := next[[2]int{q.Chunk, q.Col}]; ok && n != q.Row {
+				t.Errorf("tile at row %d after row %d", q.Row, n)
+			}
+			next[[2]int{q.Chunk, q.Col}] = q.Row + q.Rows
+		}
+		if q.Chunk >= e.Chunks(c, p) {
+			t.Errorf("chunk %d of %d", q.Chunk, e.Chunks(c, p))
+		}
+		for r := range q.Rows {
+			for i, v := range q.Data[r*q.Pitch:][:q.Cols] {
+				seen[(q.Row+r)*width+q.Col+i] += v
+			}
+		}
+	}}, loaded(a), Operand{Data: b}, b)
+	sameBits(t, seen, want)
+	for i, v := range want {
+		want := old[i] + v
+		if sum[i] != want {
+			t.Fatalf("element %d: %v added to %v gave %v", i, v, old[i], sum[i])
+		}
+	}
+}
