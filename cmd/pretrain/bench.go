@@ -77,7 +77,7 @@ func (o *benchOptions) open() (*tensor.Scope, error) {
 		return nil, usage("", "--precision %s: there are f32 and bf16", o.precision)
 	}
 	o.threads = cores(s.Threads)
-	b, err := openDevice(s.Device, o.threads)
+	b, _, err := openDevice(s.Device, o.threads)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,11 @@ import (
 // device names what computes.
 func (p *parts) device(s *settings.Settings) string {
 	threads := fmt.Sprintf("%d threads", cores(s.Threads))
-	return p.root.Backend().Name() + ", " + strings.TrimSuffix(threads, pick(threads == "1 threads", "s", ""))
+	text := p.root.Backend().Name() + ", " + strings.TrimSuffix(threads, pick(threads == "1 threads", "s", ""))
+	if p.note != "" {
+		text += "  |  " + p.note
+	}
+	return text
 }
 
 // describe says what the images are.

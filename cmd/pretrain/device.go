@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
+	"kith/backends"
 	"kith/backends/cpu"
 	"kith/cmd/pretrain/internal/settings"
 	"kith/tensor"
@@ -26,22 +29,43 @@ func machineEnviron() (out []string) {
 	return out
 }
 
-// openDevice opens the device of a setting. A device that was asked for and is not there is an error, never another
-// device in silence.
-func openDevice(name string, threads int) (tensor.Backend, error) {
+// openDevice opens the device of a setting; note says what else was looked for. A device that was asked for and is not
+// there is an error, never another device in silence.
+func openDevice(name string, threads int) (b tensor.Backend, note string, err error) {
 	family, words, _ := strings.Cut(name, ":")
 	switch family {
-	case "auto", "cpu":
-		b, err := openCPU(words, threads)
-		if err != nil {
-			return nil, &failure{code: exitDevice, msg: fmt.Sprintf("--device %s: %v", name, err), err: err,
-				hints: []string{"drop --device for the best that is here; see  pretrain doctor"}}
+	case "auto":
+		if b, note = lookForGPU(); b == nil {
+			b, err = openCPU("", threads)
 		}
-		return b, nil
+	case "cpu":
+		b, err = openCPU(words, threads)
+	default:
+		b, err = backends.Open(name)
 	}
-	return nil, usage("--device auto, cpu, cpu:generic, cpu:avx2, cpu:avx512", "--device %s: no such device", name)
+	if errors.Is(err, backends.ErrUnknown) {
+		return nil, "", usage("--device auto, cpu, cpu:generic, cpu:avx2, cpu:avx512, cuda:0", "--device %s: no such device", name)
+	}
+	if err != nil {
+		return nil, "", &failure{code: exitDevice, msg: fmt.Sprintf("--device %s: %v", name, err), err: err,
+			hints: []string{"drop --device for the best that is here; see  pretrain doctor"}}
+	}
+	return b, note, nil
 }
 
+// lookForGPU opens the first GPU, or says why there is none.
+func lookForGPU() (b tensor.Backend, reason string) {
+	if !slices.Contains(backends.Names(), "cuda") {
+		return nil, "no GPU in this build"
+	}
+	b, err := backends.Open("cuda:0")
+	if err != nil {
+		return nil, fmt.Sprintf("no GPU (%v)", err)
+	}
+	return b, ""
+}
+
+// openCPU is backends.Open with a number of threads, which a name does not carry.
 func openCPU(words string, threads int) (tensor.Backend, error) {
 	o := cpu.Options{Threads: threads}
 	for _, w := range strings.Split(words, ",") {
@@ -52,4 +76,15 @@ func openCPU(words string, threads int) (tensor.Backend, error) {
 		}
 	}
 	return cpu.New(o)
+}
+
+// onGPU says whether a backend computes on a GPU.
+func onGPU(b tensor.Backend) bool { return strings.HasPrefix(b.Name(), "cuda") }
+
+// compute is the dtype of activations: bf16 by itself on a GPU only.
+func compute(s *settings.Settings, b tensor.Backend) tensor.DType {
+	if s.Precision == "bf16" || s.Precision == "auto" && onGPU(b) {
+		return tensor.BF16
+	}
+	return tensor.F32
 }

@@ -27,7 +27,7 @@ func openTrained(run string, line []settings.Assignment) (*trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, err := openDevice(s.Device, cores(s.Threads))
+	backend, _, err := openDevice(s.Device, cores(s.Threads))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (t *trained) extractor(d data.Dataset) (*eval.Extractor, data.View, error) 
 		return nil, data.View{}, err
 	}
 	view := data.EvalView(d, int(t.s.Size), views[0].Crop.Filter, views[0].Norm)
-	e := eval.NewExtractor(t.root, t.encoder, view, evalBatch, compute(t.s), t.s.Eager)
+	e := eval.NewExtractor(t.root, t.encoder, view, evalBatch, compute(t.s, t.root.Backend()), t.s.Eager)
 	e.Workers = cores(t.s.Workers)
 	return e, view, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"kith/cmd/pretrain/internal/settings"
@@ -20,6 +21,7 @@ type parts struct {
 	digest    string   // of the list of images
 	chosen    []string // what kith chose, as flags
 	root      *tensor.Scope
+	note      string // on devices that are not used
 	loader    *data.Loader
 	view      data.View // of evaluations
 	encoder   *nn.ResNet
@@ -31,11 +33,21 @@ type parts struct {
 
 // openParts opens images and device and builds the rest. The caller closes root.
 func openParts(s *settings.Settings) (p *parts, err error) {
-	p = &parts{}
+	backend, note, err := openDevice(s.Device, cores(s.Threads))
+	if err != nil {
+		return nil, err
+	}
+	root := tensor.Open(backend)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, root.Close())
+		}
+	}()
+	p = &parts{root: root, note: note}
 	if p.sets, err = data.Open(s.Data, dataOptions(s)); err != nil {
 		return nil, err
 	}
-	if p.chosen, err = adapt(s, p.sets.Train, false); err != nil {
+	if p.chosen, err = adapt(s, p.sets.Train, onGPU(backend)); err != nil {
 		return nil, err
 	}
 	p.digest = indexDigest(p.sets.Train)
@@ -51,11 +63,6 @@ func openParts(s *settings.Settings) (p *parts, err error) {
 	if p.course, err = buildCourse(s, p.loader.Steps()); err != nil {
 		return nil, err
 	}
-	backend, err := openDevice(s.Device, cores(s.Threads))
-	if err != nil {
-		return nil, err
-	}
-	p.root = tensor.Open(backend)
 	return p, p.build(s)
 }
 
@@ -81,7 +88,7 @@ func (p *parts) build(s *settings.Settings) (err error) {
 func (p *parts) job(s *settings.Settings) *train.Job {
 	j := &train.Job{
 		Root: p.root, Method: p.method, Encoder: p.encoder, Optimizer: p.optimizer, Loader: p.loader,
-		Compute: compute(s), Eager: s.Eager,
+		Compute: compute(s, p.root.Backend()), Eager: s.Eager,
 		Rate: p.course.at, Steps: p.course.steps, Budget: time.Duration(s.Budget),
 		LogEvery: s.LogEvery, EvalEvery: train.Every(s.EvalEvery), SaveEvery: train.Every(s.SaveEvery),
 		StopOnCollapse: s.OnCollapse == "stop",
@@ -111,13 +118,6 @@ func (c course) at(step int, share float64) float64 {
 		return c.plan.ByTime(step, share)
 	}
 	return c.rate(step)
-}
-
-func compute(s *settings.Settings) tensor.DType {
-	if s.Precision == "bf16" {
-		return tensor.BF16
-	}
-	return tensor.F32
 }
 
 // stopwatch is a monotonic clock that starts now.

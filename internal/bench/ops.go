@@ -37,7 +37,7 @@ func Ops(root *tensor.Scope, w Work) ([]OpResult, Peaks, error) {
 	if err := w.check(); err != nil {
 		return nil, Peaks{}, err
 	}
-	peaks, err := measurePeaks(root, w.Clock)
+	peaks, err := MeasurePeaks(root, w.Clock)
 	if err != nil {
 		return nil, peaks, err
 	}
@@ -176,7 +176,7 @@ func specs(ts []*tensor.Tensor) []tensor.Spec {
 }
 
 // measurePeaks times the two things that bound everything else.
-func measurePeaks(root *tensor.Scope, clock func() time.Duration) (p Peaks, err error) {
+func MeasurePeaks(root *tensor.Scope, clock func() time.Duration) (p Peaks, err error) {
 	const side, long = 1024, 16 << 20
 	a, b := root.New(tensor.Of(tensor.F32, side, side)), root.New(tensor.Of(tensor.F32, side, side))
 	x := root.New(tensor.Of(tensor.F32, long))

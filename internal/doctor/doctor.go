@@ -31,10 +31,10 @@ type Check func(ctx context.Context) Finding
 // Checks are those of this machine, in the order in which they are printed. dir is where runs are to be written.
 func Checks(dir string) []Check {
 	return []Check{
-		processor, features, memory,
+		processor, features, kernels, gpu, memory,
 		func(context.Context) Finding { return disk(dir) },
 		func(context.Context) Finding { return locks(dir) },
-		jpegs,
+		products(stopwatch()), jpegs,
 	}
 }
 
