@@ -21,6 +21,8 @@ var mutants = []mutant{
 	{"a tail element is dropped", "backends/cpu/internal/simd/arith.go", "x, y = x[:len(dst)], y[:len(dst)]\n\tfor i := range dst {\n\t\tdst[i] = x[i] + y[i]",
 		"x, y = x[:len(dst)], y[:len(dst)]\n\tfor i := range dst[:max(len(dst)-1, 0)] {\n\t\tdst[i] = x[i] + y[i]", "./backends/cpu/internal/simd", ""},
 	{"the last block of a depth is skipped", "backends/cpu/internal/product/gemm_f.go", "k0 < t.g.K; k0 += t.depth", "k0+t.depth <= t.g.K; k0 += t.depth", "./backends/cpu/internal/product", ""},
+	{"a strided input gradient misses a phase", "backends/cpu/internal/product/conv.go", "for i := range c.phases() {", "for i := range c.phases() - 1 {", "./backends/cpu/internal/product", "TestConv"},
+	{"a plan writes over what is still read", "backends/plan/direct.go", " || !l.lastReader(target, m, n) {", " {", "./backends/plan", "TestPasses|TestRandom"},
 
 	// Layers.
 	{"running variance is biased", "nn/batchnorm.go", "variance.Scale(n/max(n-1, 1))", "variance.Scale(n/max(n, 1))", "./internal/truth", "TestTracking"},
@@ -39,6 +41,7 @@ var mutants = []mutant{
 	{"both views are pushed", "nnclr/nnclr.go", "default:\n\t\tm.Support.Push(c, u1, b)", "default:\n\t\tm.Support.Push(c, tensor.Join(u1, u2), b)", "./internal/truth", "TestP1"},
 	{"predictor eats unit rows", "nnclr/nnclr.go", "m.predict(c, z1), m.predict(c, z2)", "m.predict(c, z1.Unit()), m.predict(c, z2.Unit())", "./internal/truth", "TestP1"},
 	{"an image finds itself", "nnclr/queue.go", "id = b.ID", "id = b.ID.Fill(-1)", "./nnclr", ""},
+	{"a step that is not finite is kept", "nnclr/inputs.go", "\ts.Gate(ok)\n", "", "./nnclr", "TestGuard"},
 
 	// Optimizers and schedules.
 	{"biases and batch norms are adapted", "optim/optimizer.go", "return len(p.Spec.Shape) > 1", "return len(p.Spec.Shape) > 0", "./internal/truth", "TestOptimizers"},
