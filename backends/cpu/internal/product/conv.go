@@ -58,7 +58,7 @@ func (e *Engine) Chunks(c Conv, p Pass) int {
 	case p == GradX && c.Stride == 1:
 		return c.gradX(c.phase(0)).Chunks()
 	case p == GradX:
-		return ceil(c.N*c.H*c.W, BlockRows(c.N*c.H*c.W))
+		return ceil(c.N*c.H*c.W, finishRows)
 	}
 	return c.gradW().Chunks()
 }
@@ -110,8 +110,8 @@ func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
 	}
 	g, job := c.forward(), window{pitchA: c.C}
 	if !c.plain() {
-		e.im = c.patches()
-		job.im = &e.im
+		im := c.patches()
+		job.im = &im
 	}
 	e.runF(y, x, w, g, job)
 }
@@ -126,8 +126,7 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 		f := c.phase(0)
 		job := window{pitchA: c.K}
 		if !c.plain() {
-			e.im = f.patches
-			job.im = &e.im
+			job.im = &f.patches
 		}
 		e.runF(dx, dy, w, c.gradX(f), job)
 		return
@@ -140,8 +139,7 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 	for i := range c.phases() {
 		f := c.phase(i)
 		g := c.gradX(f)
-		e.im, e.to = f.patches, scatter{f, c.H, c.W}
-		e.runF(part, dy, w, g, window{im: &e.im, to: &e.to})
+		e.runF(part, dy, w, g, window{im: &f.patches, to: &scatter{f, c.H, c.W}})
 		w = w[panels(g.N)*cols*g.K:]
 	}
 	if dx.Done != nil {
@@ -157,8 +155,8 @@ func (e *Engine) GradW(dw Output, dy, x Operand, c Conv) {
 	}
 	var im *patches
 	if !c.plain() {
-		e.im = c.patches()
-		im = &e.im
+		p := c.patches()
+		im = &p
 	}
 	e.gemmTall(dw, dy, x, c.gradW(), im)
 }
@@ -213,8 +211,10 @@ func (t *turnTask) tap(dst, w []float32, taps int) {
 	}
 }
 
-// A finishTask shows a stored output to Done, a block of rows each, where a pass cannot do it by
-// itself.
+// finishRows is the number of rows that are finished at a time when a pass cannot do it by itself.
+const finishRows = 512
+
+// A finishTask shows a stored output to Done, a chunk of rows each.
 type finishTask struct {
 	data       []float32
 	rows, cols int
@@ -223,14 +223,14 @@ type finishTask struct {
 
 func (t *finishTask) run(e *Engine, data []float32, rows, cols int, done func(Tile)) {
 	*t = finishTask{data, rows, cols, done}
-	e.pool.Run(ceil(rows, BlockRows(rows)), t)
+	e.pool.Run(ceil(rows, finishRows), t)
 	*t = finishTask{}
 }
 
-// Chunk finishes block chunk.
+// Chunk finishes rows chunk·finishRows and on.
 func (t *finishTask) Chunk(chunk int) {
-	r0 := chunk * BlockRows(t.rows)
-	rows := min(BlockRows(t.rows), t.rows-r0)
+	r0 := chunk * finishRows
+	rows := min(finishRows, t.rows-r0)
 	t.done(Tile{
 		Data: t.data[r0*t.cols : (r0+rows)*t.cols], Pitch: t.cols,
 		Row: r0, Rows: rows, Cols: t.cols, Chunk: chunk,

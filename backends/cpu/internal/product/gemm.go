@@ -37,7 +37,10 @@ func (g Gemm) Chunks() int {
 
 // cut returns the rows of a block and the blocks of a chunk, functions of the shape alone.
 func (g Gemm) cut() (block, each int) {
-	block = BlockRows(g.M)
+	block = ceil(max(g.M, 1), ceil(max(g.M, 1), blockRows))
+	if block < g.M {
+		block = ceil(block, 14) * 14
+	}
 	work := 2 * float64(block) * float64(g.N) * float64(g.K)
 	each = 1
 	for each < mostBlocks && float64(each)*work < wantFlops && ceil(g.M, 2*each*block) >= wantTasks {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 	"unsafe"
@@ -248,16 +249,28 @@ func TestTiles(t *testing.T) {
 	}
 }
 
-// peak returns the multiply-add rate of a level on a number of threads in GFLOP/s.
-func peak(pool *par.Pool, l simd.Level) float64 {
-	const loops, chunks = 100_000, 8
-	k, best := simd.ProductsOf(l), 0.0
-	for range 7 {
+// took returns how long f takes: processor time on one thread, which others on the machine do not
+// lengthen much, else time.
+func took(pool *par.Pool, f func()) time.Duration {
+	if pool.Threads() > 1 {
 		start := time.Now()
-		pool.For(chunks, func(int) { k.Peak(loops) })
-		best = max(best, float64(k.PeakFlops)*loops*chunks/float64(time.Since(start).Nanoseconds()))
+		f()
+		return time.Since(start)
 	}
-	return best
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start := clock()
+	f()
+	return clock() - start
+}
+
+// peak runs the multiply-add loop of a level on all threads for some 50 µs and returns its rate in
+// GFLOP/s.
+func peak(pool *par.Pool, l simd.Level) float64 {
+	const loops, chunks = 4_000, 4
+	k := simd.ProductsOf(l)
+	d := took(pool, func() { pool.For(chunks*pool.Threads(), func(int) { k.Peak(loops) }) })
+	return float64(k.PeakFlops*loops*chunks*pool.Threads()) / float64(d.Nanoseconds())
 }
 
 // floats returns n elements of memory as the backend has it, in huge pages.
@@ -275,18 +288,15 @@ func floats(tb testing.TB) func(n int) []float32 {
 	}
 }
 
-// bench runs f and reports its best rate, and the share of a peak taken before and after.
+// bench runs f for b.N times 300 ms, peak loops in between, and reports its best rate and the share
+// of the best peak. Both are over many short windows: on a shared machine only these are quiet.
 func bench(b *testing.B, pool *par.Pool, l simd.Level, flops float64, f func()) {
 	f()
-	top, best := peak(pool, l), time.Hour
-	for range b.N {
-		for range 9 {
-			start := time.Now()
-			f()
-			best = min(best, time.Since(start))
-		}
+	top, best := 0.0, time.Hour
+	for end := time.Now().Add(time.Duration(b.N) * 300 * time.Millisecond); time.Now().Before(end); {
+		top = max(top, peak(pool, l))
+		best = min(best, took(pool, f))
 	}
-	top = max(top, peak(pool, l))
 	gf := flops / float64(best.Nanoseconds())
 	b.ReportMetric(gf, "GF")
 	b.ReportMetric(100*gf/top, "%peak")

@@ -70,9 +70,6 @@ type Engine struct {
 	slots  []slot    // scratch of whoever runs a chunk
 
 	held  []float32 // a result that no tensor holds
-
-	im patches // the geometry of the pass at hand; here, since what a task points to would be
-	to scatter // allocated anew each time
 	comps []float32 // components of Winograd convolution
 
 	pack   packTask
