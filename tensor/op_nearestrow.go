@@ -95,8 +95,8 @@ func fma32(a, b, c float32) float32 {
 	p, q := float64(a)*float64(b), float64(c)
 	s := p + q
 	t := s - p
-	e := (p - (s - t)) + (q - t) // what the sum lost
-	if e != 0 && math.Float64bits(s)&1 == 0 {
+	e := (p - (s - t)) + (q - t) // what the sum lost; NaN where it is infinite, and stays
+	if (e < 0 || e > 0) && math.Float64bits(s)&1 == 0 {
 		step := int64(-1)
 		if (e > 0) == (s > 0) {
 			step = 1
