@@ -72,12 +72,15 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		}
 	})
-	b.Run("picture", func(b *testing.B) {
-		var p Picture
-		for b.Loop() {
-			if err := Decode(buf.Bytes(), Options{}, &p); err != nil {
-				b.Fatal(err)
+	for _, kind := range []string{"std", "auto"} {
+		o := Options{JPEG: kind}
+		b.Run(kind+"="+o.Decoder(), func(b *testing.B) {
+			var p Picture
+			for b.Loop() {
+				if err := Decode(buf.Bytes(), o, &p); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
+		})
+	}
 }

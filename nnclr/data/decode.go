@@ -14,6 +14,8 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
+
+	"kith/internal/turbojpeg"
 )
 
 // Decode replaces p by the image that b encodes, turned upright by its EXIF orientation. Every
@@ -86,20 +88,67 @@ func (c *codec) decode(b []byte, k kind, o Options, p *Picture) error {
 	if err := checkSize(cfg.Width, cfg.Height, o); err != nil {
 		return err
 	}
-	img, err := c.pixels(bytes.NewReader(b))
-	if err != nil && k == jpegKind && o.Tolerant && truncated(err) {
-		img, err = c.pixels(io.MultiReader(bytes.NewReader(b), strings.NewReader("\xff\xd9")))
+	if k == jpegKind {
+		return decodeJPEG(b, cfg, o, p)
 	}
+	img, err := c.pixels(bytes.NewReader(b))
 	if err != nil {
 		return reason(err)
 	}
-	if s := img.Bounds().Size(); s.X != cfg.Width || s.Y != cfg.Height {
-		return fmt.Errorf("%d×%d pixels, announced as %d×%d", s.X, s.Y, cfg.Width, cfg.Height)
+	if err := announced(img.Bounds().Dx(), img.Bounds().Dy(), cfg); err != nil {
+		return err
 	}
 	if k == webpKind {
 		return p.setWebP(img)
 	}
 	return p.Set(img)
+}
+
+// decodeJPEG decodes with the chosen decoder. A file that ends before its image does is accepted on
+// request: the end marker is then appended.
+func decodeJPEG(b []byte, cfg image.Config, o Options, p *Picture) error {
+	decode := stdJPEG
+	if o.Decoder() == "turbo" {
+		decode = turboJPEG
+	}
+	err := decode(b, cfg, p)
+	if err != nil && o.Tolerant && truncated(err) {
+		err = decode(append(bytes.Clone(b), "\xff\xd9"...), cfg, p)
+	}
+	return reason(err)
+}
+
+func stdJPEG(b []byte, cfg image.Config, p *Picture) error {
+	img, err := jpeg.Decode(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	if err := announced(img.Bounds().Dx(), img.Bounds().Dy(), cfg); err != nil {
+		return err
+	}
+	return p.Set(img)
+}
+
+func turboJPEG(b []byte, cfg image.Config, p *Picture) error {
+	err := turbojpeg.Decode(b, func(w, h int) ([]byte, error) {
+		if err := announced(w, h, cfg); err != nil {
+			return nil, err
+		}
+		p.Resize(w, h)
+		return p.Pix, nil
+	})
+	if errors.Is(err, turbojpeg.ErrColors) {
+		return stdJPEG(b, cfg, p)
+	}
+	return err
+}
+
+// announced refuses an image of another size than its header said.
+func announced(w, h int, cfg image.Config) error {
+	if w != cfg.Width || h != cfg.Height {
+		return fmt.Errorf("%d×%d pixels, announced as %d×%d", w, h, cfg.Width, cfg.Height)
+	}
+	return nil
 }
 
 // checkSize refuses empty and enormous images.
@@ -121,7 +170,7 @@ func truncated(err error) bool {
 
 // reason puts a decoder's error into words for the user.
 func reason(err error) error {
-	if truncated(err) {
+	if err != nil && truncated(err) {
 		return errors.New("truncated")
 	}
 	return err

@@ -33,8 +33,8 @@ func labelOf(d Dataset, i int) int {
 // is for.
 func Digest(d Dataset, o Options) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "kith-data-1\njpeg=std exif=%v tiff=%v tolerant=%v bytes=%d pixels=%d\n",
-		!o.IgnoreEXIF, o.TIFF, o.Tolerant, o.maxBytes(), o.maxPixels())
+	fmt.Fprintf(h, "kith-data-1\njpeg=%s exif=%v tiff=%v tolerant=%v bytes=%d pixels=%d\n",
+		o.Decoder(), !o.IgnoreEXIF, o.TIFF, o.Tolerant, o.maxBytes(), o.maxPixels())
 	rows := make([]string, d.Len())
 	for i := range rows {
 		rows[i] = fmt.Sprintf("%s\t%d\t%d\n", cell(Name(d, i)), size(d, i), labelOf(d, i))

@@ -1,11 +1,17 @@
 package data
 
-import "runtime/debug"
+import (
+	"fmt"
+	"runtime/debug"
+
+	"kith/internal/turbojpeg"
+)
 
 // Options say how sources are read and images decoded. The zero value is the default.
 type Options struct {
 	IgnoreEXIF  bool   // exif=ignore: leave pictures as stored (as torchvision's folders do)
 	TIFF        bool   // formats=+tiff
+	JPEG        string // decoder: "" or "auto" (libjpeg-turbo if it is installed), "std", "turbo"
 	Tolerant    bool   // tolerant=on: accept a JPEG without its end marker
 	MaxBytes    int64  // of one encoded image; 0: 64 MB
 	MaxPixels   int64  // of one image; 0: 89,478,485, where Pillow warns of a bomb
@@ -47,4 +53,27 @@ func (o Options) ram() int64 {
 		n = defaultRAM
 	}
 	return min(n, debug.SetMemoryLimit(-1)/2)
+}
+
+// Decoder names the JPEG decoder in use, "std" or "turbo". Their pixels differ by a few levels
+// where chroma is subsampled, so the name is part of the data digest.
+func (o Options) Decoder() string {
+	if o.JPEG == "std" || turbojpeg.Available() != nil {
+		return "std"
+	}
+	return "turbo"
+}
+
+// check refuses options that cannot be met.
+func (o Options) check() error {
+	switch o.JPEG {
+	case "", "auto", "std":
+	case "turbo":
+		if err := turbojpeg.Available(); err != nil {
+			return fmt.Errorf("jpeg=turbo: %w", err)
+		}
+	default:
+		return fmt.Errorf("jpeg=%s; there are auto, std, turbo", o.JPEG)
+	}
+	return nil
 }

@@ -210,6 +210,9 @@ func openBinary(f *format, path string, o Options) (*collection, error) {
 
 // openSource splits "scheme:path#split" and opens it.
 func openSource(source string, o Options) (*collection, string, error) {
+	if err := o.check(); err != nil {
+		return nil, "", err
+	}
 	path, split := source, ""
 	// A file may have # in its name.
 	if i := strings.LastIndexByte(source, '#'); i >= 0 {
