@@ -41,7 +41,7 @@ func arrange(l *listing, s store, o Options) (*collection, error) {
 		e.label = -1
 	}
 	c := &collection{notes: l.notes()}
-	if o.Labels != "none" {
+	if o.Labels != "none" && !o.labelTable() {
 		c.label(l.entries)
 	}
 	return c.divide(l, s, o)

@@ -17,7 +17,7 @@ type Options struct {
 	MaxPixels   int64  // of one image; 0: 89,478,485, where Pillow warns of a bomb
 	RAM         int64  // data_ram: encoded bytes of a compressed archive kept in memory; 0: default
 	FollowLinks bool   // follow_links=on: walk into symbolic links to folders
-	Labels      string // "" or "auto", "none", "coarse" (CIFAR-100)
+	Labels      string // "" or "auto", "folders", "none", "coarse" (CIFAR-100), or a .csv of paths and labels
 	Cache       string // folder for unpacked archives; "": kith's folder in the user's cache
 	Seed        uint64 // of the 10 % hold-out
 }
@@ -74,6 +74,13 @@ func (o Options) check() error {
 		}
 	default:
 		return fmt.Errorf("jpeg=%s; there are auto, std, turbo", o.JPEG)
+	}
+	switch o.Labels {
+	case "", "auto", "folders", "none", "coarse":
+		return nil
+	}
+	if !o.labelTable() {
+		return fmt.Errorf("labels=%s; there are auto, folders, none, coarse, or a .csv or .tsv file", o.Labels)
 	}
 	return nil
 }

@@ -169,7 +169,7 @@ func labeled(d Dataset) bool {
 }
 
 // schemes open what stands behind "scheme:".
-var schemes = map[string]func(arg string, o Options) (*collection, error){
+var schemes = map[string]opener{
 	"builtin":  openBuiltin,
 	"fashion":  openFashion,
 	"cifar10":  func(dir string, o Options) (*collection, error) { return openBinary(&cifar10, dir, o) },
@@ -208,7 +208,7 @@ func openBinary(f *format, path string, o Options) (*collection, error) {
 	return openRecordFolder(f, path, o)
 }
 
-// openSource splits "scheme:path#split" and opens it.
+// openSource splits "scheme:path#split", opens it and sets its labels.
 func openSource(source string, o Options) (*collection, string, error) {
 	if err := o.check(); err != nil {
 		return nil, "", err
@@ -220,24 +220,32 @@ func openSource(source string, o Options) (*collection, string, error) {
 			path, split = source[:i], source[i+1:]
 		}
 	}
-	scheme, arg, ok := strings.Cut(path, ":")
-	if open := schemes[scheme]; ok && open != nil {
-		c, err := open(arg, o)
-		return c, split, err
-	}
-	if path == "fashion" {
-		c, err := openFashion("", o)
-		return c, split, err
-	}
-	open, err := recognize(path)
+	open, arg, err := openerOf(path)
 	if err != nil {
 		return nil, "", err
 	}
-	c, err := open(path, o)
-	return c, split, err
+	c, err := open(arg, o)
+	if err != nil {
+		return nil, "", err
+	}
+	return c, split, c.relabel(o)
 }
 
-type opener = func(path string, o Options) (*collection, error)
+// openerOf finds what opens a source, by its scheme or else by what the path holds.
+func openerOf(path string) (open opener, arg string, err error) {
+	scheme, arg, ok := strings.Cut(path, ":")
+	if open := schemes[scheme]; ok && open != nil {
+		return open, arg, nil
+	}
+	if path == "fashion" {
+		return openFashion, "", nil
+	}
+	open, err = recognize(path)
+	return open, path, err
+}
+
+// An opener opens what stands behind a scheme, or a path.
+type opener func(arg string, o Options) (*collection, error)
 
 // recognize finds out by its content what a path is.
 func recognize(path string) (opener, error) {

@@ -260,10 +260,7 @@ func TestSourcesAgree(t *testing.T) {
 				t.Errorf("#nonsense: %v", err)
 			}
 			none, err := data.Open([]string{source}, data.Options{Labels: "none"})
-			if err == nil && strings.HasPrefix(name, "cifar") {
-				return // their labels belong to the format
-			}
-			if err != nil || none.Score != nil || none.Train.Len() != 12 {
+			if err != nil || none.Score != nil || none.Train.Len() != 12 || len(none.Classes) > 0 {
 				t.Errorf("labels=none: %+v, %v", none, err)
 			}
 		})
@@ -501,4 +498,43 @@ func TestFashionMNIST(t *testing.T) {
 		t.Errorf("%d and %d images in %d classes", s.Train.Len(), s.Score.Len(), len(s.Classes))
 	}
 	datatest.Run(t, s.Train)
+}
+
+// TestLabelTable: labels from a table, by path.
+func TestLabelTable(t *testing.T) {
+	dir := t.TempDir()
+	table := "path,label\n"
+	for i := range 8 {
+		name := fmt.Sprintf("x/%d.png", i)
+		write(t, filepath.Join(dir, "in", name), encode(t, picture(i, 32)))
+		if i < 6 {
+			table += fmt.Sprintf("%s,%s\n", name, classNames[2*(i%2)])
+		}
+	}
+	at := filepath.Join(dir, "labels.csv")
+	write(t, at, []byte(table))
+	d, err := data.OpenSplit(filepath.Join(dir, "in"), data.Options{Labels: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"ant", "cow"}; !slices.Equal(data.ClassNames(d), want) {
+		t.Errorf("classes %v, want %v", data.ClassNames(d), want)
+	}
+	var p data.Picture
+	for i := range d.Len() {
+		label, err := data.Read(d, i, &p)
+		want := i % 2
+		if i >= 6 {
+			want = -1
+		}
+		if err != nil || label != want {
+			t.Errorf("image %d: label %d, want %d; %v", i, label, want, err)
+		}
+	}
+	write(t, at, []byte("path,label\nelsewhere.png,ant\n"))
+	for labels, want := range map[string]string{at: "names none of the 8 images", "absent.csv": "absent.csv", "sideways": "there are auto"} {
+		if _, err := data.OpenSplit(filepath.Join(dir, "in"), data.Options{Labels: labels}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("labels=%s: %v, want %q", labels, err, want)
+		}
+	}
 }
