@@ -46,12 +46,22 @@ func pathless(err error) error {
 
 // openFolder lists a folder of images, in class folders or not, however deep.
 func openFolder(root string, o Options) (*collection, error) {
-	w := walker{root: root, listing: newListing(), follow: o.FollowLinks, seen: make(map[string]bool)}
 	if _, err := os.ReadDir(root); err != nil {
 		return nil, pathless(err)
 	}
-	w.walk("")
-	return arrange(w.listing, folder{root}, o)
+	full, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	l, err := cachedListing(full, o, func() (*listing, []string, error) {
+		w := walker{root: full, listing: newListing(), follow: o.FollowLinks, seen: make(map[string]bool)}
+		w.walk("")
+		return w.listing, w.dirs, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return arrange(l, folder{root}, o)
 }
 
 // A walker lists a tree. Sorting comes later: byte order of whole paths is not the order of a walk.
@@ -59,6 +69,7 @@ type walker struct {
 	*listing
 	root   string
 	follow bool
+	dirs   []string        // folders that were read
 	seen   map[string]bool // real paths of folders, so that links cannot loop
 }
 
@@ -71,6 +82,7 @@ func (w *walker) walk(rel string) {
 		}
 		w.seen[real] = true
 	}
+	w.dirs = append(w.dirs, dir)
 	list, err := os.ReadDir(dir)
 	if err != nil {
 		w.entries = append(w.entries, entry{name: rel + "/", bad: "folder: " + pathless(err).Error()})

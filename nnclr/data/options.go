@@ -18,8 +18,11 @@ type Options struct {
 	RAM         int64  // data_ram: encoded bytes of a compressed archive kept in memory; 0: default
 	FollowLinks bool   // follow_links=on: walk into symbolic links to folders
 	Labels      string // "" or "auto", "folders", "none", "coarse" (CIFAR-100), or a .csv of paths and labels
-	Cache       string // folder for unpacked archives; "": kith's folder in the user's cache
+	Cache       string // folder for unpacked archives and listings; "": kith's in the user's cache
+	Reindex     bool   // list sources anew, whatever the cache holds
 	Seed        uint64 // of the 10 % hold-out
+
+	keepFrom int // images from which on a listing is kept; 0: cacheFrom
 }
 
 const (

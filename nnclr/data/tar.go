@@ -132,9 +132,25 @@ func stripTop(l *listing) {
 	}
 }
 
-// indexTars lists uncompressed tars. Between headers only the first bytes of members without an
-// image's extension are read.
+// indexTars lists uncompressed tars, or takes their listing from the cache.
 func indexTars(list []*os.File, o Options) (*listing, error) {
+	var paths []string
+	for _, f := range list {
+		full, err := filepath.Abs(f.Name())
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, full)
+	}
+	return cachedListing(strings.Join(paths, "\n"), o, func() (*listing, []string, error) {
+		l, err := walkTars(list)
+		return l, paths, err
+	})
+}
+
+// walkTars reads the headers of tars. Between headers only the first bytes of members without an
+// image's extension are read.
+func walkTars(list []*os.File) (*listing, error) {
 	l := newListing()
 	for part, f := range list {
 		err := members(f, l, func(e *entry, r io.Reader) (err error) {
@@ -310,14 +326,8 @@ func spoolName(path string, f *os.File, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := o.Cache
-	if dir == "" {
-		if dir, err = os.UserCacheDir(); err != nil {
-			return "", err
-		}
-		dir = filepath.Join(dir, "kith")
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	dir, err := cacheFolder(o)
+	if err != nil {
 		return "", err
 	}
 	full, err := filepath.Abs(path)
