@@ -10,7 +10,7 @@
 // in float32), and the Loader puts the result at its place in a Batch. Nothing depends on who does
 // the work: a batch is a function of (seed, epoch, step) and the data alone.
 //
-// A Dataset may also implement Classes, Namer, Opener, Reader and Centered.
+// A Dataset may also implement Classes, Namer, Opener, Reader, Centered and Sequencer.
 package data
 
 import (

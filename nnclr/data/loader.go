@@ -65,7 +65,7 @@ func (l *Loader) EpochContext(ctx context.Context, e, from int) iter.Seq2[*Batch
 			yield(nil, err)
 			return
 		}
-		order := l.Key.Fold("order").At(uint64(e)).Stream().Perm(l.Data.Len())
+		order := order(l.Data, l.Key.Fold("order").At(uint64(e)))
 		ranks := max(1, l.Ranks)
 		plan := plan{
 			Loader: l, ctx: ctx, from: from, steps: l.Steps(), first: e * l.Steps(),

@@ -16,6 +16,7 @@ type Options struct {
 	MaxBytes    int64  // of one encoded image; 0: 64 MB
 	MaxPixels   int64  // of one image; 0: 89,478,485, where Pillow warns of a bomb
 	RAM         int64  // data_ram: encoded bytes of a compressed archive kept in memory; 0: default
+	Order       string // "" or "global": any order; "shard": shards in sequence, for network disks
 	FollowLinks bool   // follow_links=on: walk into symbolic links to folders
 	Labels      string // "" or "auto", "folders", "none", "coarse" (CIFAR-100), or a .csv of paths and labels
 	Cache       string // folder for unpacked archives and listings; "": kith's in the user's cache
@@ -77,6 +78,9 @@ func (o Options) check() error {
 		}
 	default:
 		return fmt.Errorf("jpeg=%s; there are auto, std, turbo", o.JPEG)
+	}
+	if o.Order != "" && o.Order != "global" && o.Order != "shard" {
+		return fmt.Errorf("order=%s; there are global, shard", o.Order)
 	}
 	switch o.Labels {
 	case "", "auto", "folders", "none", "coarse":
