@@ -23,13 +23,14 @@ const (
 // A slot says where a chain finds the tile of a value.
 type slot struct {
 	kind  slotKind
-	reg   int            // register; or where a spread operand is put together, -1 if it never is
+	reg   int            // register; or where the tile of an operand is put together
 	value int            // number of the value, for binding
 	width int            // bytes of an element
 	size  int            // elements in memory
 	p     unsafe.Pointer // first element, bound for each run
 	tiled unsafe.Pointer // a tile full of repetitions, or nil
 	near  bool           // the tensor lies over an input that was just read: it is in cache
+	write bool           // the chain writes it
 }
 
 type slotKind uint8
@@ -80,8 +81,10 @@ type lane struct {
 	busy   flag
 	tiles  unsafe.Pointer
 	ptr    [maxSlots]unsafe.Pointer
-	tile32 simd.TileF // the argument of a product tile, which would else be allocated
-	_      [128]byte  // lanes of different threads share no cache line
+	tile32 simd.TileF            // the argument of a product tile, which would else be allocated
+	blocks [maxColumns][]float32 // sums of the tile of a product
+	row    int                   // of its first row
+	_      [128]byte             // lanes of different threads share no cache line
 }
 
 // A flag is taken by one goroutine at a time.
@@ -90,8 +93,11 @@ type flag struct{ taken atomic.Bool }
 func (f *flag) take() bool { return !f.taken.Load() && f.taken.CompareAndSwap(false, true) }
 func (f *flag) drop()      { f.taken.Store(false) }
 
-// maxRegs is the number of tiles a lane has: a chain uses 12 values and 16 repeated inputs at most.
-const maxRegs = 40
+// maxColumns is the number of column reductions in a chain.
+const maxColumns = 12
+
+// maxRegs is the number of tiles a lane has: 12 values and 16 inputs use less.
+const maxRegs = 64
 
 func (l *lane) init(b *Backend) {
 	l.tiles = unsafe.Pointer(unsafe.SliceData(b.keep(maxRegs * tileBytes / 4)))
@@ -116,12 +122,11 @@ func (b *Backend) lane() *lane {
 
 func (l *lane) done() { l.busy.drop() }
 
-// span computes elements [start, start+n) of the chain, tile by tile. Columns are added to the
-// partial sums of chunk.
-func (c *chain) span(l *lane, start, n, chunk int) {
+// span computes elements [start, start+n) of the chain, tile by tile.
+func (c *chain) span(l *lane, start, n int) {
 	for end := start + n; start < end; start += c.tile {
 		n := min(c.tile, end-start)
-		c.run(l, start, n, chunk, nil)
+		c.run(l, start, n, nil)
 	}
 	if c.fence != nil {
 		c.fence()
@@ -129,14 +134,14 @@ func (c *chain) span(l *lane, start, n, chunk int) {
 }
 
 // run computes elements [start, start+n), at most a tile; core is the tile of the given slot.
-func (c *chain) run(l *lane, start, n, chunk int, core unsafe.Pointer) {
+func (c *chain) run(l *lane, start, n int, core unsafe.Pointer) {
 	for i := range c.slots {
 		l.ptr[i] = c.slots[i].at(l, start, n, core)
 	}
 	for i := range c.steps {
 		s := &c.steps[i]
 		if s.column > 0 {
-			c.cols[s.column-1].add(chunk, start, floats(l.ptr[s.src[0]], n))
+			c.cols[s.column-1].add(l, start, floats(l.ptr[s.src[0]], n))
 			continue
 		}
 		s.run(l, n)

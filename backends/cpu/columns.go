@@ -1,30 +1,31 @@
 package cpu
 
 import (
-	"fmt"
-	"math"
-
 	"kith/backends/cpu/internal/product"
 	"kith/backends/cpu/internal/simd"
 )
 
-// A column is a reduction of a value over its rows, in two stages: float32 sums of a block of at
-// most 112 rows, row after row; then float64, block after block. Blocks depend on the number of
-// rows alone and are those of products, so a sum has the same bits for any number of threads, any
-// vector width, and whether it is taken from a stored result or from the tiles of a product.
+// A column is a reduction of a value over its rows, in two stages: float32 sums of a block of rows,
+// row after row; then float64, block after block. Blocks are cut by shape alone, so a sum has the
+// same bits for any number of threads and any vector width. A value in memory is cut into blocks of
+// 128 rows; of a product, each tile is a block, and the tiles of a chunk are merged in their order,
+// then the chunks in theirs.
 //
 // Moments are sums of d and d² about a pivot: the block's first row, and after eight rows their
 // mean. With a pivot far from the mean (a pixel at the edge of a map) kept for 512 rows, errors of
 // 7e-5 of the variance were seen.
 type column struct {
-	k     *simd.Kernels
-	kind  columnKind
-	c     int       // columns; of a total 16 lanes
-	out   int       // number of the value that the first result is
-	size  int       // elements of the value
-	rows  int       // of a block; 0 where a product's tiles come in another order
-	part  []float32 // sums of all blocks, bound for each run
-	block int       // floats of a block
+	k    *simd.Kernels
+	kind columnKind
+	c    int // columns; of a total 16 lanes
+	out  int // number of the value that the first result is
+
+	number int // among the columns of its chain
+
+	// Bound for each run: floats of all blocks, or sums of all chunks of a product.
+	rows   int
+	blocks []float32
+	chunks []float64
 }
 
 type columnKind uint8
@@ -36,93 +37,80 @@ const (
 )
 
 const (
-	totalLen = 4096 // elements of a block of a total
-	baseRows = 8    // after so many rows their mean is the pivot
+	totalLen  = 4096 // elements of a block of a total
+	blockRows = 128  // rows of a block of columns in memory
+	baseRows  = 8    // after so many rows their mean is the pivot
 )
 
-// none marks a pivot that is not chosen yet. A NaN in the data may pass for it: its sums are NaN
-// anyway.
-var none = float32(math.NaN())
-
-// start makes the sums of a value of size elements. Where tiles of a product come in another order
-// than rows do, each of its chunks is a block.
-func (c *column) start(b *Backend, size, chunks int) {
-	c.size, c.rows = size, 0
-	blocks := chunks
-	switch {
-	case c.kind == total:
-		blocks = (size + totalLen - 1) / totalLen
-	case chunks == 0:
-		c.rows = product.BlockRows(size / max(c.c, 1))
-		blocks = (size/max(c.c, 1) + c.rows - 1) / c.rows
-	}
-	c.block = c.c
+// size returns the floats of a block: sums, and of moments squares and pivots too.
+func (c *column) size() int {
 	if c.kind == moments {
-		c.block = 3*c.c + 1
+		return 3 * c.c
 	}
-	c.part = b.temp.zeros(blocks * c.block)
-	if c.kind == moments {
-		for part := c.part; len(part) > 0; part = part[c.block:] {
-			fillWith(part[2*c.c:3*c.c], none)
-		}
-	}
+	return c.c
 }
 
-func fillWith(x []float32, v float32) {
-	for i := range x {
-		x[i] = v
+// start makes the blocks of a value of n elements in memory.
+func (c *column) start(b *Backend, n int) {
+	c.rows, c.chunks = n/max(c.c, 1), nil
+	blocks := (c.rows + blockRows - 1) / blockRows
+	if c.kind == total {
+		blocks = (n + totalLen - 1) / totalLen
 	}
+	c.blocks = b.temp.zeros(blocks * c.size())
 }
 
 // add adds elements [start, start+len(x)) of the value, row-major. They are part of one row, or
-// begin with a row. Where blocks are chunks of a product, chunk says which.
-func (c *column) add(chunk, start int, x []float32) {
+// begin with a row.
+func (c *column) add(l *lane, start int, x []float32) {
 	if c.kind == total { // tiles never cross the borders of its blocks
-		c.k.AddRows(c.part[start/totalLen*c.c:][:min(c.c, len(x))], x[:len(x)/c.c*c.c])
-		rest := x[len(x)/c.c*c.c:]
-		c.k.AddRows(c.part[start/totalLen*c.c:][:len(rest)], rest)
+		lanes, whole := c.blocks[start/totalLen*c.c:][:c.c], len(x)/c.c*c.c
+		c.k.AddRows(lanes, x[:whole])
+		c.k.AddRows(lanes[:len(x)-whole], x[whole:])
 		return
 	}
-	for at := start % c.c; len(x) > 0; at = start % c.c {
-		part, row := c.part[chunk*c.block:], 0
-		if c.rows > 0 {
-			part, row = c.part[start/c.c/c.rows*c.block:], start/c.c%c.rows
+	for len(x) > 0 {
+		at, n, cols := start%c.c, len(x)/c.c*c.c, c.c
+		if at > 0 || n == 0 {
+			n = min(c.c-at, len(x))
+			cols = n
 		}
-		n := c.piece(part[:c.block], row, at, x)
+		c.addRows(l, start/c.c, at, cols, x[:n])
 		x, start = x[n:], start+n
 	}
 }
 
-// piece adds the head of x, which begins at column at of a block's row, and returns how much that
-// was: a piece of a row, or rows up to the place where the pivot changes or the block ends.
-func (c *column) piece(part []float32, row, at int, x []float32) (n int) {
-	rows, cols := len(x)/c.c, c.c
-	if at > 0 || rows == 0 {
-		rows, cols = 1, min(c.c-at, len(x))
+// addRows adds rows of cols elements, of which the first is the value's row row, to the columns from
+// at on: as many at a time as lie in one block and have one pivot.
+func (c *column) addRows(l *lane, row, at, cols int, x []float32) {
+	for len(x) > 0 {
+		block, inside, rows := l.blocks[c.number], row-l.row, len(x)/cols
+		if c.chunks == nil {
+			block, inside = c.blocks[row/blockRows*c.size():][:c.size()], row%blockRows
+			rows = min(rows, blockRows-inside)
+		}
+		if c.kind == moments && inside < baseRows {
+			rows = min(rows, baseRows-inside)
+		}
+		c.piece(block, inside, at, cols, x[:rows*cols])
+		x, row = x[rows*cols:], row+rows
 	}
-	if c.kind == moments && row < baseRows && c.rows > 0 {
-		rows = min(rows, baseRows-row)
-	}
-	if c.rows > 0 {
-		rows = min(rows, c.rows-row)
-	}
-	n = rows * cols
+}
+
+// piece adds rows to a block, of which the first is its row inside.
+func (c *column) piece(block []float32, inside, at, cols int, x []float32) {
 	if c.kind != moments {
-		c.k.AddRows(part[at:at+cols], x[:n])
-		return n
+		c.k.AddRows(block[at:at+cols], x)
+		return
 	}
-	pivots := part[2*c.c+at:][:cols]
-	if pivots[0] != pivots[0] {
+	sums, squares, pivots := block[at:at+cols], block[c.c+at:][:cols], block[2*c.c+at:][:cols]
+	if inside == 0 {
 		copy(pivots, x)
 	}
-	if at == 0 { // all columns see the same rows
-		part[3*c.c] += float32(rows)
+	c.k.AddMoments(sums, squares, pivots, x)
+	if inside+len(x)/cols == baseRows {
+		rebase(sums, squares, pivots)
 	}
-	c.k.AddMoments(part[at:at+cols], part[c.c+at:][:cols], pivots, x[:n])
-	if row+rows == baseRows && c.rows > 0 {
-		rebase(part[at:at+cols], part[c.c+at:][:cols], pivots)
-	}
-	return n
 }
 
 // rebase makes the mean of the first rows the pivot: with s its way from the old one,
@@ -138,13 +126,6 @@ func rebase(sums, squares, pivots []float32) {
 	}
 }
 
-// fits panics if t is no block: then the sums would depend on who comes first.
-func (c *column) fits(t product.Tile) {
-	if c.rows > 0 && (t.Row%c.rows != 0 || t.Rows != min(c.rows, c.size/c.c-t.Row)) {
-		panic(fmt.Sprintf("cpu: rows %d to %d are no block of %d; product.Blocks must tell", t.Row, t.Row+t.Rows, c.rows))
-	}
-}
-
 // results returns the number of results.
 func (c *column) results() int {
 	if c.kind == moments {
@@ -153,19 +134,73 @@ func (c *column) results() int {
 	return 1
 }
 
-// finish merges the blocks into the results: one of c.c elements, three of moments, one scalar of
-// a total.
+// startTiles readies the sums of a product that comes in so many chunks.
+func (c *column) startTiles(b *Backend, n, chunks int) {
+	c.rows, c.blocks = n/max(c.c, 1), nil
+	c.chunks = b.temp.zeros64(chunks * 3 * c.c)
+}
+
+// open readies the lane's block for tile t.
+func (c *column) open(l *lane, t product.Tile) {
+	l.row = t.Row
+	block := l.blocks[c.number]
+	clear(block[t.Col%c.c:][:min(t.Cols, c.c)])
+	if c.kind == moments {
+		clear(block[c.c+t.Col%c.c:][:min(t.Cols, c.c)])
+	}
+}
+
+// close merges the lane's block into the sums of t's chunk.
+func (c *column) close(l *lane, t product.Tile) {
+	at, cols := t.Col%c.c, min(t.Cols, c.c)
+	chunk, block := c.chunks[t.Chunk*3*c.c:][:3*c.c], l.blocks[c.number]
+	acc := chunk[at:][:cols]
+	if c.kind != moments {
+		for j, v := range block[at:][:cols] {
+			acc[j] += float64(v)
+		}
+		return
+	}
+	m := spread64{n: chunk[2*c.c+at], mean: acc, m2: chunk[c.c+at:][:cols]}
+	m.merge(float64(t.Rows), block[at:][:cols], block[c.c+at:][:cols], block[2*c.c+at:][:cols])
+	for j := range cols {
+		chunk[2*c.c+at+j] = m.n
+	}
+}
+
+// A spread64 is the mean and the sum of squared deviations of some columns over n rows.
+type spread64 struct {
+	n        float64
+	mean, m2 []float64
+}
+
+// merge takes in a block by Chan's formula.
+func (m *spread64) merge(rows float64, sums, squares, pivots []float32) {
+	share, each, cross := rows/(m.n+rows), 1/rows, m.n*rows/(m.n+rows)
+	mean, m2 := m.mean[:len(sums)], m.m2[:len(sums)]
+	squares, pivots = squares[:len(sums)], pivots[:len(sums)]
+	for j, v := range sums {
+		d := float64(v)
+		delta := float64(pivots[j]) + d*each - mean[j]
+		mean[j] += delta * share
+		m2[j] += float64(squares[j]) - d*d*each + delta*delta*cross
+	}
+	m.n += rows
+}
+
+// finish merges what there is into the results: one of c.c elements, three of moments, one scalar
+// of a total.
 func (c *column) finish(b *Backend, out [3][]float32) {
 	if c.kind == total {
 		var s float64
-		for at := 0; at < len(c.part); at += c.c {
-			s += float64(simd.Fold((*[simd.Lanes]float32)(c.part[at:])))
+		for at := 0; at < len(c.blocks); at += c.c {
+			s += float64(simd.Fold((*[simd.Lanes]float32)(c.blocks[at:])))
 		}
 		out[0][0] = float32(s)
 		return
 	}
 	j := &b.jobs.merge
-	*j = merge{c: c, out: out, a: b.temp.zeros64(c.c), b: b.temp.zeros64(c.c)}
+	*j = merge{c: c, out: out, mean: b.temp.zeros64(c.c), m2: b.temp.zeros64(c.c)}
 	b.pool.Run((c.c+mergeCols-1)/mergeCols, j)
 }
 
@@ -174,9 +209,9 @@ const mergeCols = 64
 
 // A merge is the loop over columns of finish.
 type merge struct {
-	c    *column
-	out  [3][]float32
-	a, b []float64 // of each column: the sum; or mean and sum of squared deviations
+	c        *column
+	out      [3][]float32
+	mean, m2 []float64 // mean is the sum, where that is wanted
 }
 
 // Chunk merges 64 columns.
@@ -186,39 +221,49 @@ func (m *merge) Chunk(i int) {
 		m.moments(from, to)
 		return
 	}
-	for part := m.c.part; len(part) > 0; part = part[m.c.block:] {
-		acc := m.a[from:to]
-		for j, v := range part[from:to] {
+	acc := m.mean[from:to]
+	for block := m.c.blocks; len(block) > 0; block = block[m.c.c:] {
+		for j, v := range block[from:to] {
 			acc[j] += float64(v)
 		}
 	}
-	for j := from; j < to; j++ {
-		m.out[0][j] = float32(m.a[j])
+	for chunk := m.c.chunks; len(chunk) > 0; chunk = chunk[3*m.c.c:] {
+		for j, v := range chunk[from:to] {
+			acc[j] += v
+		}
+	}
+	for j, v := range acc {
+		m.out[0][from+j] = float32(v)
 	}
 }
 
-// moments merges means and squared deviations by Chan's formula.
 func (m *merge) moments(from, to int) {
 	c := m.c.c
-	mean, m2, n := m.a[from:to], m.b[from:to], 0.0
-	for part := m.c.part; len(part) > 0; part = part[m.c.block:] {
-		rows := float64(part[3*c])
-		if rows == 0 {
-			continue
-		}
-		share, each := rows/(n+rows), 1/rows
-		squares, pivots := part[c+from:c+to], part[2*c+from:2*c+to]
-		for j, v := range part[from:to] {
-			d := float64(v)
-			delta := float64(pivots[j]) + d*each - mean[j]
-			mean[j] += delta * share
-			m2[j] += float64(squares[j]) - d*d*each + delta*delta*n*share
-		}
-		n += rows
+	acc := spread64{mean: m.mean[from:to], m2: m.m2[from:to]}
+	for i, block := 0, m.c.blocks; len(block) > 0; i, block = i+1, block[3*c:] {
+		rows := min(blockRows, m.c.rows-i*blockRows)
+		acc.merge(float64(rows), block[from:to], block[c+from:c+to], block[2*c+from:2*c+to])
 	}
-	for j, v := range mean {
+	for chunk := m.c.chunks; len(chunk) > 0; chunk = chunk[3*c:] {
+		acc.join(spread64{chunk[2*c+from], chunk[from:to], chunk[c+from : c+to]})
+	}
+	for j, v := range acc.mean {
 		m.out[0][from+j] = float32(v)
-		m.out[1][from+j] = float32(max(m2[j], 0) / n)
+		m.out[1][from+j] = float32(max(acc.m2[j], 0) / acc.n)
 		m.out[2][from+j] = float32(v - float64(m.out[0][from+j]))
 	}
+}
+
+// join takes in the columns of o.
+func (m *spread64) join(o spread64) {
+	if o.n == 0 {
+		return
+	}
+	share, cross := o.n/(m.n+o.n), m.n*o.n/(m.n+o.n)
+	for j, v := range o.mean {
+		delta := v - m.mean[j]
+		m.mean[j] += delta * share
+		m.m2[j] += o.m2[j] + delta*delta*cross
+	}
+	m.n += o.n
 }

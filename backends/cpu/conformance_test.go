@@ -5,29 +5,48 @@ import (
 
 	"kith/backends/backendtest"
 	"kith/backends/cpu"
+	"kith/internal/testflag"
 	"kith/tensor"
 )
 
-// open returns a way to open the backend that words name.
-func open(t testing.TB, words string, threads int) func() tensor.Backend {
+// open returns a way to open a level. Convolutions are direct: Winograd has bounds of its own.
+func open(t testing.TB, level string, threads int) func() tensor.Backend {
 	return func() tensor.Backend {
-		o := cpu.Options{Level: words, Strict: true, Threads: threads}
-		b, err := cpu.New(o)
+		b, err := cpu.New(cpu.Options{Level: level, Strict: true, Threads: threads})
 		if err != nil {
-			t.Fatal(err)
+			testflag.Need(t, level, err.Error())
 		}
 		return b
 	}
 }
 
-// Each level conforms. Convolutions are direct: Winograd has bounds of its own.
+// Each level conforms.
 func TestConformance(t *testing.T) {
 	for _, level := range []string{"generic", "avx2", "avx512"} {
 		t.Run(level, func(t *testing.T) {
-			if _, err := cpu.New(cpu.Options{Level: level, Threads: 1}); err != nil {
-				t.Skip(err)
-			}
+			open(t, level, 1)().(*cpu.Backend).Close() // or skip
 			backendtest.Run(t, open(t, level, 0))
 		})
+	}
+}
+
+// The number of threads changes no bit.
+func TestThreads(t *testing.T) {
+	for _, level := range cpu.Levels() {
+		t.Run(level, func(t *testing.T) {
+			backendtest.Threads(t, func(threads int) tensor.Backend { return open(t, level, threads)() })
+		})
+	}
+}
+
+// AVX2 and AVX-512 give the same bits.
+func TestLevelsAgree(t *testing.T) {
+	backendtest.Same(t, open(t, "avx2", 0), open(t, "avx512", 0))
+}
+
+// BenchmarkConformance times the big cases of all ops.
+func BenchmarkConformance(b *testing.B) {
+	for _, level := range cpu.Levels() {
+		b.Run(level, func(b *testing.B) { backendtest.Bench(b, open(b, level, 0)) })
 	}
 }

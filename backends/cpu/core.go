@@ -141,15 +141,15 @@ func (b *Backend) runCore(p *program, in []view) {
 	switch o := k.part.Op.(type) {
 	case tensor.MatMul:
 		g := gemmOf(o, v(0).Shape, v(1).Shape)
-		b.startColumns(k, 1, 0) // rows of a transposed operand have no columns: emit sees to it
+		b.startColumns(k, g.Chunks())
 		b.product.Gemm(out, first, second, g)
 	case tensor.Conv2D:
 		g := convOf(o, v(0).Shape, v(1).Shape)
-		b.startColumns(k, b.product.Blocks(g, product.Forward), b.product.Chunks(g, product.Forward))
+		b.startColumns(k, b.product.Chunks(g, product.Forward))
 		b.product.Forward(out, first, b.widened(v(1)).f32(), g)
 	case tensor.Conv2DGradX:
 		g := convOf(o.Conv2D, result.Shape, v(1).Shape)
-		b.startColumns(k, b.product.Blocks(g, product.GradX), b.product.Chunks(g, product.GradX))
+		b.startColumns(k, b.product.Chunks(g, product.GradX))
 		b.product.GradX(out, first, b.widened(v(1)).f32(), g)
 	case tensor.Conv2DGradW:
 		g := convOf(o.Conv2D, v(1).Shape, result.Shape)
@@ -160,18 +160,17 @@ func (b *Backend) runCore(p *program, in []view) {
 	}
 }
 
-// startColumns readies the sums of the epilogue. The product's tiles are blocks of rows, or else
-// pieces of chunks.
-func (b *Backend) startColumns(k *core, blocks, chunks int) {
+// startColumns readies the sums of the epilogue, and a block for each of them in every lane.
+func (b *Backend) startColumns(k *core, chunks int) {
 	if k.epilogue < 0 {
 		return
 	}
 	c := &k.inner[k.epilogue]
-	if blocks > 0 {
-		chunks = 0
-	}
 	for i := range c.cols {
-		c.cols[i].start(b, c.size, chunks)
+		c.cols[i].startTiles(b, c.size, chunks)
+		for l := range b.lanes {
+			b.lanes[l].blocks[i] = b.temp.floats(c.cols[i].size())
+		}
 	}
 }
 
@@ -211,30 +210,32 @@ func (l *loader) loadChain(dst []float32, at int) {
 	defer lane.done()
 	for len(dst) > 0 {
 		n := min(len(dst), l.c.tile)
-		l.c.run(lane, at, n, 0, unsafe.Pointer(&dst[0]))
+		l.c.run(lane, at, n, unsafe.Pointer(&dst[0]))
 		dst, at = dst[n:], at+n
 	}
 }
 
-// storeChain runs the epilogue on a tile: at once where its rows are whole, else row by row.
+// storeChain runs the epilogue on a tile: as it lies where its rows are whole, else by blocks of
+// some rows that are gathered.
 func (s *storer) storeChain(t product.Tile) {
 	lane := s.b.lane()
 	defer lane.done()
 	for i := range s.c.cols {
-		s.c.cols[i].fits(t)
+		s.c.cols[i].open(lane, t)
 	}
 	pitch := s.pitch(t)
-	rows, n := t.Rows, t.Cols
 	if t.Cols == pitch && t.Pitch == pitch {
-		rows, n = 1, t.Rows*pitch
-	}
-	for r := range rows {
-		data, at := t.Data[r*t.Pitch:][:n], (t.Row+r)*pitch+t.Col
+		data, at := t.Data[:t.Rows*pitch], t.Row*pitch
 		for len(data) > 0 {
-			m := min(len(data), s.c.tile)
-			s.c.run(lane, at, m, t.Chunk, unsafe.Pointer(&data[0]))
-			data, at = data[m:], at+m
+			n := min(len(data), s.c.tile)
+			s.c.run(lane, at, n, unsafe.Pointer(&data[0]))
+			data, at = data[n:], at+n
 		}
+	} else {
+		s.c.rectangle(lane, t, pitch)
+	}
+	for i := range s.c.cols {
+		s.c.cols[i].close(lane, t)
 	}
 	if s.c.fence != nil {
 		s.c.fence()

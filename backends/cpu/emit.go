@@ -145,18 +145,18 @@ func (e *emitter) read(v int) int {
 	case e.size(v) < e.out.size:
 		e.slot[v] = e.add(slot{kind: spread, value: v, width: tileWidth(spec.DType), reg: e.own()})
 	case spec.DType == tensor.BF16:
-		raw := e.add(slot{kind: direct, value: v, width: 2})
+		raw := e.add(slot{kind: direct, value: v, width: 2, reg: e.room()})
 		e.slot[v] = e.add(slot{kind: held, reg: e.register()})
 		e.out.steps = append(e.out.steps, step{widen: e.b.k.Widen, dst: e.slot[v], src: [4]int{raw}, n: 1})
 	default:
-		e.slot[v] = e.add(slot{kind: direct, value: v, width: tileWidth(spec.DType)})
+		e.slot[v] = e.add(slot{kind: direct, value: v, width: tileWidth(spec.DType), reg: e.room()})
 	}
 	return e.slot[v]
 }
 
 // receive makes the core's result v the tile that is passed in, rounded where it is BF16.
 func (e *emitter) receive(v int) {
-	s := e.add(slot{kind: given})
+	s := e.add(slot{kind: given, width: 4, reg: e.own()})
 	e.slot[v] = s
 	if e.p.specs[v].DType == tensor.BF16 {
 		e.out.steps = append(e.out.steps, step{unary: e.b.k.Round, dst: s, src: [4]int{s}, n: 1})
@@ -177,7 +177,7 @@ func (e *emitter) write(v int, reads []int) int {
 	} else if e.memory[v] && e.streams(v) {
 		e.slot[v] = e.add(slot{kind: staged, value: v, width: width, reg: e.own()})
 	} else if e.memory[v] && e.p.specs[v].DType != tensor.BF16 {
-		e.slot[v] = e.add(slot{kind: direct, value: v, width: width})
+		e.slot[v] = e.add(slot{kind: direct, value: v, width: width, reg: e.room(), write: true})
 	} else {
 		e.slot[v] = e.add(slot{kind: held, reg: e.register()})
 	}
@@ -214,6 +214,14 @@ func (e *emitter) register() int {
 	return e.own()
 }
 
+// room returns a register for the tile of a tensor: a product's tiles are gathered and scattered.
+func (e *emitter) room() int {
+	if e.core < 0 {
+		return -1
+	}
+	return e.own()
+}
+
 // own returns a register that no step before has used.
 func (e *emitter) own() int {
 	e.out.regs++
@@ -239,6 +247,9 @@ func (e *emitter) column(i int) bool {
 		return false
 	}
 	if n := len(e.out.cols); n > 0 && (e.out.cols[0].c != col.c || (e.out.cols[0].kind == total) != (col.kind == total)) {
+		return false
+	}
+	if col.number = len(e.out.cols); col.number == maxColumns {
 		return false
 	}
 	e.out.cols = append(e.out.cols, col)
@@ -283,7 +294,7 @@ func (e *emitter) stores(parts []int) {
 			continue
 		}
 		if s := e.out.slots[e.slot[v]]; s.kind == staged {
-			to := e.add(slot{kind: direct, value: v, width: s.width})
+			to := e.add(slot{kind: direct, value: v, width: s.width, reg: e.room(), write: true})
 			e.out.steps = append(e.out.steps, step{stream: e.b.k.Stream, dst: to, src: [4]int{e.slot[v]}, n: 1, k: [3]int{s.width}})
 			e.out.fence = e.b.k.Fence
 		}
@@ -295,7 +306,7 @@ func (e *emitter) stores(parts []int) {
 
 // storeHalf narrows v into its tensor, by way of a tile where that is large.
 func (e *emitter) storeHalf(v int) {
-	to := e.add(slot{kind: direct, value: v, width: 2})
+	to := e.add(slot{kind: direct, value: v, width: 2, reg: e.room(), write: true})
 	if e.p.specs[v].Bytes() < e.b.stream {
 		e.out.steps = append(e.out.steps, step{narrow: e.b.k.Narrow, dst: to, src: [4]int{e.slot[v]}, n: 1})
 		return

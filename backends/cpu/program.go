@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 
-	"kith/backends/cpu/internal/product"
 	"kith/tensor"
 )
 
@@ -161,7 +160,7 @@ func (b *Backend) runChain(p *program, c *chain, in []view) {
 	*j = chainJob{b: b, c: c, chunk: c.chunk()}
 	chunks := (c.size + j.chunk - 1) / j.chunk
 	for i := range c.cols {
-		c.cols[i].start(b, c.size, 0)
+		c.cols[i].start(b, c.size)
 	}
 	b.pool.Run(chunks, j)
 	b.finishColumns(p, c)
@@ -256,7 +255,7 @@ func overlap(a, b view) bool {
 // rows.
 func (c *chain) chunk() int {
 	if len(c.cols) > 0 && c.cols[0].kind != total {
-		block := product.BlockRows(c.size/max(c.cols[0].c, 1)) * c.cols[0].c
+		block := blockRows * c.cols[0].c
 		return max(1, chunkLen/max(block, 1)) * max(block, 1)
 	}
 	return max(1, chunkLen/c.tile*c.tile)
@@ -274,5 +273,5 @@ func (j *chainJob) Chunk(i int) {
 	l := j.b.lane()
 	defer l.done()
 	start := i * j.chunk
-	j.c.span(l, start, min(j.chunk, j.c.size-start), i)
+	j.c.span(l, start, min(j.chunk, j.c.size-start))
 }

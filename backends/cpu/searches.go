@@ -128,7 +128,9 @@ func (s *search) Chunk(task int) {
 	scratch := l.floats(stepRows*panel + panels*panel + stepRows)
 	scores, worst := scratch[:stepRows*panel], scratch[stepRows*panel:][:panels*panel]
 	mask := unsafe.Slice((*uint32)(unsafe.Pointer(&scratch[(stepRows+panels)*panel])), stepRows)
-	fillWith(worst, none) // nothing is better than NaN: while places are free every row counts
+	for i := range worst { // nothing is better than NaN: while places are free every row counts
+		worst[i] = float32(math.NaN())
+	}
 	for at := from; at < to; at += stepRows {
 		n := min(stepRows, to-at)
 		for p := range panels {

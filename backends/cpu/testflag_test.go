@@ -1,0 +1,3 @@
+package cpu_test
+
+import _ "kith/internal/testflag" // for go test ./... -long
