@@ -110,8 +110,8 @@ func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
 	}
 	g, job := c.forward(), window{pitchA: c.C}
 	if !c.plain() {
-		im := c.patches()
-		job.im = &im
+		e.im = c.patches()
+		job.im = &e.im
 	}
 	e.runF(y, x, w, g, job)
 }
@@ -126,7 +126,8 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 		f := c.phase(0)
 		job := window{pitchA: c.K}
 		if !c.plain() {
-			job.im = &f.patches
+			e.im = f.patches
+			job.im = &e.im
 		}
 		e.runF(dx, dy, w, c.gradX(f), job)
 		return
@@ -139,7 +140,8 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 	for i := range c.phases() {
 		f := c.phase(i)
 		g := c.gradX(f)
-		e.runF(part, dy, w, g, window{im: &f.patches, to: &scatter{f, c.H, c.W}})
+		e.im, e.to = f.patches, scatter{f, c.H, c.W}
+		e.runF(part, dy, w, g, window{im: &e.im, to: &e.to})
 		w = w[panels(g.N)*cols*g.K:]
 	}
 	if dx.Done != nil {
@@ -155,8 +157,8 @@ func (e *Engine) GradW(dw Output, dy, x Operand, c Conv) {
 	}
 	var im *patches
 	if !c.plain() {
-		p := c.patches()
-		im = &p
+		e.im = c.patches()
+		im = &e.im
 	}
 	e.gemmTall(dw, dy, x, c.gradW(), im)
 }

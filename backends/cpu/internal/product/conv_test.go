@@ -199,3 +199,25 @@ func BenchmarkConv(b *testing.B) {
 		}
 	}
 }
+
+// Steady state allocates nothing.
+func TestAllocs(t *testing.T) {
+	pool := par.New(2)
+	defer pool.Close()
+	for _, strict := range []bool{false, true} {
+		e := New(pool, simd.Detect(), Options{Strict: strict})
+		for _, c := range []Conv{
+			{N: 24, H: 4, W: 4, C: 64, K: 64, R: 3, S: 3, Stride: 1, Pad: 1},
+			{N: 2, H: 9, W: 9, C: 8, K: 8, R: 3, S: 3, Stride: 2, Pad: 1},
+			{N: 2, H: 9, W: 9, C: 8, K: 8, R: 1, S: 1, Stride: 1},
+		} {
+			for p := Forward; p <= GradW; p++ {
+				na, nb, no := c.operands(p)
+				a, b, out := Operand{Data: make([]float32, na)}, Operand{Data: make([]float32, nb)}, Output{Data: make([]float32, no)}
+				if n := testing.AllocsPerRun(3, func() { c.run(e, p, out, a, b, b.Data) }); n != 0 {
+					t.Errorf("strict=%v %+v %s: %v allocations", strict, c, passNames[p], n)
+				}
+			}
+		}
+	}
+}

@@ -2,8 +2,8 @@ package product
 
 // Blocking of products by family W.
 const (
-	tallDepth = 256 // depth of a block; its sums start from zero
-	tallRows  = 112 // rows of out that a task takes
+	tallDepth = 128 // depth of a block; its sums start from zero
+	tallRows  = 256 // rows of out that a task takes
 	tallCols  = 512 // columns of out that a task takes
 	slabDepth = 2048
 )

@@ -72,6 +72,9 @@ type Engine struct {
 	held  []float32 // a result that no tensor holds
 	comps []float32 // components of Winograd convolution
 
+	im patches // the geometry of the pass at hand; here, since what a task points to would be
+	to scatter // allocated anew each time
+
 	pack   packTask
 	turn   turnTask
 	gemmF  gemmF
