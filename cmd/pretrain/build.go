@@ -30,6 +30,7 @@ func cores(n settings.Auto) int {
 func dataOptions(s *settings.Settings) data.Options {
 	return data.Options{
 		IgnoreEXIF: s.EXIF == "ignore", TIFF: s.TIFF, Tolerant: s.Tolerant, FollowLinks: s.Links, Labels: s.Labels,
+		JPEG: s.JPEG, MaxPixels: int64(s.MaxPixels), Order: s.Order, Reindex: s.Reindex,
 	}
 }
 

@@ -34,7 +34,7 @@ func Checks(dir string) []Check {
 		processor, features, kernels, gpu, memory,
 		func(context.Context) Finding { return disk(dir) },
 		func(context.Context) Finding { return locks(dir) },
-		products(stopwatch()), jpegs,
+		products(stopwatch()), turbo, jpegs,
 	}
 }
 

@@ -16,14 +16,18 @@ package settings
 
 // A Train holds everything that a training run can be told. Its zero value is not a valid run: [Load] fills it.
 type Train struct {
-	Data     []string `key:"data" group:"data" default:"builtin:patches" help:"source of images: a folder, an archive, or scheme:path; repeatable"`
-	Labels   string   `key:"labels" group:"data" default:"auto" oneof:"auto|none|coarse" help:"labels for scoring only: auto takes folder names or those of the format; coarse is for CIFAR-100"`
-	Bad      string   `key:"on_bad_image" group:"data" default:"skip" oneof:"skip|fail" help:"what to do with an image that cannot be used"`
-	MaxBad   Share    `key:"max_bad" group:"data" default:"1%" help:"largest share of bad images; more end the run"`
-	Tolerant bool     `key:"tolerant" group:"data" default:"off" help:"accept JPEG files that lack their end marker"`
-	EXIF     string   `key:"exif" group:"data" default:"apply" oneof:"apply|ignore" help:"turn pictures as their EXIF orientation says"`
-	TIFF     bool     `key:"tiff" group:"data" default:"off" help:"read TIFF images too"`
-	Links    bool     `key:"follow_links" group:"data" default:"off" help:"walk into symbolic links to folders"`
+	Data      []string `key:"data" group:"data" default:"builtin:patches" help:"source of images: a folder, an archive, or scheme:path; repeatable"`
+	Labels    string   `key:"labels" group:"data" default:"auto" help:"labels, for scoring only: auto (folder names, or those of the format), folders, none, coarse (CIFAR-100), or a .csv of paths and labels"`
+	Bad       string   `key:"on_bad_image" group:"data" default:"skip" oneof:"skip|fail" help:"what to do with an image that cannot be used"`
+	MaxBad    Share    `key:"max_bad" group:"data" default:"1%" help:"largest share of bad images; more end the run"`
+	Tolerant  bool     `key:"tolerant" group:"data" default:"off" help:"accept JPEG files that lack their end marker"`
+	EXIF      string   `key:"exif" group:"data" default:"apply" oneof:"apply|ignore" help:"turn pictures as their EXIF orientation says"`
+	TIFF      bool     `key:"tiff" group:"data" default:"off" help:"read TIFF images too"`
+	Links     bool     `key:"follow_links" group:"data" default:"off" help:"walk into symbolic links to folders"`
+	JPEG      string   `key:"jpeg" group:"data" default:"auto" oneof:"auto|std|turbo" help:"JPEG decoder: auto takes libjpeg-turbo where it is installed, std is Go's"`
+	MaxPixels int      `key:"max_pixels" group:"data" default:"0" min:"0" help:"largest image; 0 is 89,478,485 pixels"`
+	Order     string   `key:"order" group:"data" default:"global" oneof:"global|shard" help:"order of an epoch: any, or shards in sequence, for network disks"`
+	Reindex   bool     `key:"reindex" group:"data" default:"off" neutral:"yes" help:"list sources anew, whatever the cache holds"`
 
 	Recipe    string  `key:"recipe" group:"method" default:"" help:"named bundle of settings; see: pretrain recipes"`
 	Method    string  `key:"method" group:"method" default:"nnclr" help:"how views become a loss"`
