@@ -2,6 +2,8 @@ package simd
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 	"unsafe"
@@ -88,5 +90,164 @@ func BenchmarkTileW(b *testing.B) {
 			b.ReportMetric(gf, "GF")
 			b.ReportMetric(100*gf/top, "%peak")
 		})
+	}
+}
+
+// fill makes x random, from a fixed stream.
+func fill(r *rand.Rand, x []float32) []float32 {
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+// close2γ reports whether got is within twice the rigorous bound of a sum of depth products.
+func close2γ(got float32, want, abs float64, depth int) bool {
+	return math.Abs(float64(got)-want) <= 2*float64(depth+1)*abs/(1<<24)
+}
+
+// Every tile of family F, with taps, tiles, steps and addition, between forbidden pages.
+func TestTileF(t *testing.T) {
+	for _, c := range []struct{ tiles, taps, depth, add int }{{1, 1, 1, 0}, {2, 3, 5, 1}, {1, 2, 9, 0}, {3, 1, 64, 1}} {
+		for m := 1; m <= 14; m++ {
+			var first []float32
+			for _, l := range Levels() {
+				p := ProductsOf(l)
+				if m > p.Rows {
+					continue
+				}
+				for _, atStart := range []bool{true, false} {
+					r := rand.New(rand.NewPCG(1, uint64(m)))
+					lda, ldc := c.taps*c.depth+3, PanelCols+5
+					rows := c.tiles * m
+					a := fill(r, fenced(t, (rows-1)*lda+c.taps*c.depth, atStart))
+					b := fill(r, fenced(t, c.taps*c.depth*PanelCols, atStart))
+					out := fill(r, fenced(t, (rows-1)*ldc+PanelCols, atStart))
+					old := append([]float32(nil), out...)
+					off := make([]int, c.taps)
+					for i := range off {
+						off[i] = 4 * (c.taps - 1 - i) * c.depth // taps need not ascend
+					}
+					arg := &TileF{
+						Tiles: c.tiles, Taps: c.taps, Off: &off[0], Depth: c.depth, A0: &a[0], LDA: 4 * lda, B: &b[0],
+						C0: &out[0], LDC: 4 * ldc, StepA: 4 * m * lda, StepC: 4 * m * ldc, Add: c.add,
+					}
+					if m > 7 {
+						arg.A1, arg.C1 = &a[7*lda], &out[7*ldc]
+					}
+					p.F[m](arg)
+					for i := range out {
+						row, j := i/ldc, i%ldc
+						if j >= PanelCols {
+							if out[i] != old[i] {
+								t.Fatalf("%v m=%d %+v: wrote between rows", l, m, c)
+							}
+							continue
+						}
+						want, abs := 0.0, 0.0
+						if c.add != 0 {
+							want = float64(old[i])
+							abs = math.Abs(want)
+						}
+						for k := range c.taps * c.depth {
+							x := a[row*lda+off[k/c.depth]/4+k%c.depth]
+							v := float64(x) * float64(b[k*PanelCols+j])
+							want, abs = want+v, abs+math.Abs(v)
+						}
+						if !close2γ(out[i], want, abs, c.taps*c.depth) {
+							t.Fatalf("%v m=%d %+v: row %d column %d is %v, want %v", l, m, c, row, j, out[i], want)
+						}
+					}
+					if l == Generic {
+						continue
+					}
+					if first == nil {
+						first = append(first, out...)
+					}
+					sameBits(t, fmt.Sprintf("%v m=%d %+v", l, m, c), out, first)
+				}
+			}
+		}
+	}
+}
+
+// Every tile of family W over a window, between forbidden pages.
+func TestTileW(t *testing.T) {
+	for _, c := range []struct{ rows, cols, add int }{{1, 1, 0}, {3, 5, 1}, {2, 4, 0}, {1, 63, 1}} {
+		for m := 1; m <= 14; m++ {
+			var first []float32
+			for _, l := range Levels() {
+				p := ProductsOf(l)
+				if m > p.Rows {
+					continue
+				}
+				for _, atStart := range []bool{true, false} {
+					r := rand.New(rand.NewPCG(2, uint64(m)))
+					lda, ldb, ldc := m+2, PanelCols+3, PanelCols+5
+					rowA, rowB := c.cols*lda+7, c.cols*ldb+9
+					a := fill(r, fenced(t, (c.rows-1)*rowA+(c.cols-1)*lda+m, atStart))
+					b := fill(r, fenced(t, (c.rows-1)*rowB+(c.cols-1)*ldb+PanelCols, atStart))
+					out := fill(r, fenced(t, (m-1)*ldc+PanelCols, atStart))
+					old := append([]float32(nil), out...)
+					p.W[m](&TileW{
+						Rows: c.rows, Cols: c.cols, A: &a[0], LDA: 4 * lda, RowA: 4 * rowA,
+						B: &b[0], LDB: 4 * ldb, RowB: 4 * rowB, C: &out[0], LDC: 4 * ldc, Add: c.add,
+					})
+					for i := range out {
+						row, j := i/ldc, i%ldc
+						if j >= PanelCols {
+							if out[i] != old[i] {
+								t.Fatalf("%v m=%d %+v: wrote between rows", l, m, c)
+							}
+							continue
+						}
+						want := float64(c.add) * float64(old[i])
+						abs := math.Abs(want)
+						for y := range c.rows {
+							for x := range c.cols {
+								v := float64(a[y*rowA+x*lda+row]) * float64(b[y*rowB+x*ldb+j])
+								want, abs = want+v, abs+math.Abs(v)
+							}
+						}
+						if !close2γ(out[i], want, abs, c.rows*c.cols) {
+							t.Fatalf("%v m=%d %+v: row %d column %d is %v, want %v", l, m, c, row, j, out[i], want)
+						}
+					}
+					if l == Generic {
+						continue
+					}
+					if first == nil {
+						first = append(first, out...)
+					}
+					sameBits(t, fmt.Sprintf("%v m=%d %+v", l, m, c), out, first)
+				}
+			}
+		}
+	}
+}
+
+// Packing moves elements and nothing else, to the last one between forbidden pages.
+func TestPacking(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, l := range Levels() {
+		p := ProductsOf(l)
+		const rows, panels, pitch, depth = 5, 3, 3*PanelCols + 7, 24
+		src := fill(r, fenced(t, (rows-1)*pitch+panels*PanelCols, false))
+		dst := fenced(t, panels*rows*PanelCols, false)
+		p.CopyPanels(&dst[0], &src[0], rows, pitch, panels, rows*PanelCols)
+		for i, got := range dst {
+			n, k, j := i/(rows*PanelCols), i/PanelCols%rows, i%PanelCols
+			if want := src[k*pitch+n*PanelCols+j]; got != want {
+				t.Fatalf("%v: panel %d depth %d column %d is %v, want %v", l, n, k, j, got, want)
+			}
+		}
+		src = fill(r, fenced(t, (PanelCols-1)*pitch+depth, false))
+		dst = fenced(t, depth*PanelCols, false)
+		p.Transpose(&dst[0], &src[0], depth, pitch)
+		for i, got := range dst {
+			if want := src[i%PanelCols*pitch+i/PanelCols]; got != want {
+				t.Fatalf("%v: depth %d column %d is %v, want %v", l, i/PanelCols, i%PanelCols, got, want)
+			}
+		}
 	}
 }
