@@ -1,0 +1,3 @@
+package trace_test
+
+import _ "kith/internal/testflag" // for go test ./... -long
