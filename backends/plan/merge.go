@@ -7,8 +7,8 @@ import (
 )
 
 // mergeable tells whether n may take the results of d from within: one core at most, in the order
-// of tensor.Fused; values of equal shape, so no slices; and nothing small computed once for each of many
-// elements.
+// of tensor.Fused; values of equal shape, so no slices; and nothing small that would be computed
+// again for each of many elements.
 func mergeable(d, n *node) bool {
 	db, nb := d.open(), n.open()
 	if db.cores+nb.cores > 1 || db.reduces() && nb.cores > 0 {
@@ -23,8 +23,7 @@ func mergeable(d, n *node) bool {
 		if !slices.Equal(t.Shape, o.Shape) || db.is(db.out[k], columns) {
 			return false
 		}
-		if size := t.Shape.Size(); db.cores == 0 && size < db.full() || nb.cores == 0 && size < nb.full() ||
-			nb.cores > 0 && len(t.Shape) < 2 {
+		if nb.cores == 0 && t.Shape.Size() < nb.full() || nb.cores > 0 && len(t.Shape) < 2 {
 			return false
 		}
 	}
