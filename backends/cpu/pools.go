@@ -107,7 +107,7 @@ func average(b *Backend, y, x, part []float32) {
 	places := len(x) / max(len(y), 1)
 	clear(y)
 	for len(x) > 0 {
-		n := min(len(x), mostPlaces*len(y))
+		n := min(len(x), max(1, min(mostPlaces, chunkLen/max(len(y), 1)))*len(y))
 		clear(part)
 		b.k.AddRows(part, x[:n])
 		b.k.Add(y, y, part)

@@ -10,6 +10,11 @@ import (
 // As many of its rows as fit are gathered into tiles, in which a row has t.Cols elements; what is
 // written is scattered. Row by row, short rows would cost more in calls than in work.
 func (c *chain) rectangle(l *lane, t product.Tile, pitch int) {
+	for ; t.Cols > tileLen; t.Cols, t.Col, t.Data = t.Cols-tileLen, t.Col+tileLen, t.Data[tileLen:] {
+		part := t
+		part.Cols = tileLen
+		c.rectangle(l, part, pitch)
+	}
 	some := max(1, tileLen/t.Cols)
 	for i := range c.slots {
 		if s := &c.slots[i]; s.kind == spread && s.size == pitch {
