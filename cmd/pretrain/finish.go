@@ -29,7 +29,7 @@ func openWatch(s *settings.Settings, p *parts, dir *rundir.Dir, step int, con *c
 	w := &watch{
 		con: con, metrics: metrics, dir: dir, steps: p.course.steps, budget: time.Duration(s.Budget), batch: int(s.Batch),
 		log: slog.New(slog.NewTextHandler(file, nil)), logFile: file, snapshots: readSnapshots(dir.Path, step),
-		bad: p.loader.Bad, last: unknown(),
+		bad: p.loader.Bad, last: unknown(), start: pick(s.Weights == "random", "untrained", "weights"),
 	}
 	return w, nil
 }
@@ -68,8 +68,8 @@ func finish(s *settings.Settings, p *parts, w *watch, sum *train.Summary) error 
 	if err := w.dir.WriteFile("export/README.md", []byte(exportText(s))); err != nil {
 		return err
 	}
-	short := summary(s, sum)
-	if err := w.dir.WriteSummary(short); err != nil {
+	short := shorten(s, sum)
+	if err := w.dir.WriteJSON("summary.json", short); err != nil {
 		return err
 	}
 	pictures, err := drawNeighbors(p, w)
@@ -84,15 +84,24 @@ func finish(s *settings.Settings, p *parts, w *watch, sum *train.Summary) error 
 type result struct {
 	Kind string `json:"kind"`
 	Run  string `json:"run"`
-	rundir.Summary
+	summary
 }
 
-// summary is summary.json. A start from --weights is no untrained network, so its score has a name of its own.
-func summary(s *settings.Settings, t *train.Summary) rundir.Summary {
-	out := rundir.Summary{
+// A summary is summary.json. A start from --weights is no untrained network, so its score has a name of its own.
+type summary struct {
+	rundir.Summary
+	Start *rundir.Number `json:"knn_start,omitempty"`
+}
+
+func shorten(s *settings.Settings, t *train.Summary) summary {
+	start := rundir.Number(t.Start)
+	out := summary{Summary: rundir.Summary{
 		KNN: rundir.Number(t.KNN), KNNPixels: rundir.Number(t.Pixels), KNNPixelsCentered: rundir.Number(t.PixelsCentered),
-		KNNUntrained: rundir.Number(t.Start), Steps: t.Steps, ViewsPerSecond: rundir.Number(t.ViewsPerSecond),
+		KNNUntrained: start, Steps: t.Steps, ViewsPerSecond: rundir.Number(t.ViewsPerSecond),
 		LossFirst: rundir.Number(t.LossFirst), LossLast: rundir.Number(t.LossLast), Seconds: rundir.Number(t.Seconds),
+	}}
+	if s.Weights != "random" {
+		out.KNNUntrained, out.Start = rundir.Number(math.NaN()), &start
 	}
 	return out
 }
@@ -107,9 +116,9 @@ func (w *watch) result(t *train.Summary, pictures string) {
 	if math.IsNaN(t.KNN) {
 		w.con.Final("done in %s   loss %.3f -> %.3f%s", took, t.LossFirst, t.LossLast, warnings)
 	} else {
-		w.con.Final("done in %s   kNN %.1f %% (pixels %.1f, centered %.1f, untrained %.1f)%s",
-			took, 100*t.KNN, 100*t.Pixels, 100*t.PixelsCentered, 100*t.Start, warnings)
-		w.con.Line("  100-label kNN %.1f %% (untrained %.1f)   same-label neighbors %.0f %%", 100*t.Few, 100*t.FewStart, 100*t.Purity)
+		w.con.Final("done in %s   kNN %.1f %% (pixels %.1f, centered %.1f, %s %.1f)%s",
+			took, 100*t.KNN, 100*t.Pixels, 100*t.PixelsCentered, w.start, 100*t.Start, warnings)
+		w.con.Line("  100-label kNN %.1f %% (%s %.1f)   same-label neighbors %.0f %%", 100*t.Few, w.start, 100*t.FewStart, 100*t.Purity)
 	}
 	w.con.Line("  model     %s   (how to load it: README.md beside it)", w.dir.Join(exportedName))
 	if pictures != "" {

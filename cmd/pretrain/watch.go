@@ -26,6 +26,7 @@ type watch struct {
 	steps     int           // length of the run, or 0 and
 	budget    time.Duration // its time
 	batch     int
+	start     string           // what the encoder was before: untrained, or weights
 	last      console.Progress // the last logged step
 	waiting   bool             // the hint about slow data was given
 	lost      bool             // the warning about lost metrics was given
@@ -45,7 +46,7 @@ func (w *watch) event(e train.Event) {
 		w.con.Step(w.last)
 		w.hints(e)
 	case e.Kind == "eval" && e.Name == "floors":
-		w.con.Line("before  kNN  raw pixels %s (centered %s)   untrained network %s", percent(e, "pixels"), percent(e, "pixels_centered"), percent(e, "start"))
+		w.con.Line("before  kNN  raw pixels %s (centered %s)   %s network %s", percent(e, "pixels"), percent(e, "pixels_centered"), w.start, percent(e, "start"))
 	case e.Kind == "eval":
 		w.con.Eval(w.scored(e))
 	default:
