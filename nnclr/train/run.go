@@ -128,13 +128,9 @@ func (r *loop) step(ctx context.Context, b *data.Batch) error {
 		return nil // finish evaluates and saves
 	}
 	p := r.progress()
-	if r.evalDue.is(p) {
-		if err := r.evaluate(ctx, false); err != nil {
-			return r.interrupted(ctx, err)
-		}
-	}
-	if err := r.look(p.share); err != nil {
-		return err
+	r.state.Owed = r.evalDue.is(p)
+	if err := r.between(ctx, p.share); err != nil {
+		return r.interrupted(ctx, err)
 	}
 	if r.saveDue.is(p) {
 		if err := r.save(false); err != nil {
@@ -145,6 +141,18 @@ func (r *loop) step(ctx context.Context, b *data.Batch) error {
 		return r.stop()
 	}
 	return nil
+}
+
+// between evaluates and looks after a step, where it is time. A stop may cut the evaluation off; it
+// is owed then, and the resumed run begins with it.
+func (r *loop) between(ctx context.Context, share float64) error {
+	if r.state.Owed {
+		if err := r.evaluate(ctx, false); err != nil {
+			return err
+		}
+		r.state.Owed = false
+	}
+	return r.look(share)
 }
 
 // check counts steps that the gate refused, and ends the run after three in a row.
@@ -300,9 +308,9 @@ func (r *loop) elapsed() time.Duration { return seconds(r.state.Wall.Total) + r.
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// before scores the start of a new run.
+// before scores the start of a new run, and pays what a resumed one owes.
 func (r *loop) before(ctx context.Context) error {
-	if err := r.look(r.progress().share); err != nil {
+	if err := r.between(ctx, r.progress().share); err != nil {
 		return err
 	}
 	if r.scorer == nil || r.state.Scores.Done {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,6 +54,12 @@ func newJob(t testing.TB, dir string, change func(*Job)) *Job {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newJobOn(t, b, dir, change)
+}
+
+// newJobOn is newJob on a backend, which the end of the test closes.
+func newJobOn(t testing.TB, b tensor.Backend, dir string, change func(*Job)) *Job {
+	t.Helper()
 	root := tensor.Open(b)
 	t.Cleanup(func() { root.Close() })
 	encoder, err := nn.NewResNet("resnet-tiny", nn.Cifar, false)
@@ -141,41 +148,84 @@ func TestRun(t *testing.T) {
 }
 
 // Stopped after any step and gone on with, the run ends in the same bytes: in mid-epoch, at the end
-// of an epoch, at that of warm-up, and where the queue wraps.
+// of warm-up, at that of an epoch, where the queue wraps, twice, and inside an evaluation. It may go
+// on with other threads and workers.
 func TestResume(t *testing.T) {
+	scored := func(j *Job) { j.EvalEvery = Every{Steps: 6} }
 	whole := t.TempDir()
-	if _, err := Run(context.Background(), newJob(t, whole, nil), New()); err != nil {
+	if _, err := Run(context.Background(), newJob(t, whole, scored), New()); err != nil {
 		t.Fatal(err)
 	}
 	want := stateFiles(t, whole, 24)
-	for _, stop := range []int{3, 5, 6, 7, 17} {
+	for name, stops := range map[string][]stop{
+		"mid-epoch, then evaluation": {{step: 3}, {step: 12, inside: true}},
+		"end of warm-up":             {{step: 5}},
+		"end of epoch":               {{step: 6}},
+		"wrap of the queue, twice":   {{step: 7}, {step: 17}},
+	} {
 		dir := t.TempDir()
-		j := newJob(t, dir, nil)
-		ctx, cancel := context.WithCancel(context.Background())
-		rate := j.Rate
-		j.Rate = func(step int, share float64) float64 {
-			if step == stop-1 {
-				cancel()
+		var evaluated []int
+		for i, s := range append(stops, stop{}) {
+			j := newJob(t, dir, func(j *Job) { scored(j); j.Loader.Workers = i })
+			j.Events = func(e Event) {
+				if e.Name == "knn" {
+					evaluated = append(evaluated, e.Step)
+				}
 			}
-			return rate(step, share)
-		}
-		if _, err := Run(ctx, j, New()); !errors.Is(err, ErrStopped) {
-			t.Fatalf("stopped run: %v", err)
-		}
-		j = newJob(t, dir, nil)
-		state, err := Load(j, func(s string) { t.Error(s) })
-		if err != nil || state.Step != stop {
-			t.Fatalf("loaded step %d, want %d: %v", state.Step, stop, err)
-		}
-		if _, err := Run(context.Background(), j, state); err != nil {
-			t.Fatal(err)
-		}
-		for name, b := range stateFiles(t, dir, 24) {
-			if b != want[name] {
-				t.Errorf("stopped at %d: %s differs", stop, name)
+			state, err := Load(j, func(s string) { t.Error(s) })
+			if err != nil || i > 0 && state.Step != stops[i-1].step {
+				t.Fatalf("%s: loaded step %d before stop %d: %v", name, state.Step, i, err)
 			}
+			if _, err := Run(s.context(j), j, state); err != nil && !errors.Is(err, ErrStopped) {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		for file, b := range stateFiles(t, dir, 24) {
+			if b != want[file] {
+				t.Errorf("%s: %s differs", name, file)
+			}
+		}
+		if !slices.Equal(evaluated, []int{6, 12, 18, 24}) {
+			t.Errorf("%s: evaluated at steps %v", name, evaluated)
 		}
 	}
+}
+
+// A stop ends a run after a step, or inside the evaluation that follows it; the zero stop never does.
+type stop struct {
+	step   int
+	inside bool
+}
+
+// context ends at the stop, for which it changes the job.
+func (s stop) context(j *Job) context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	rate, reached := j.Rate, false
+	j.Rate = func(step int, share float64) float64 {
+		if reached = step == s.step-1; reached && !s.inside {
+			cancel()
+		}
+		return rate(step, share)
+	}
+	if s.inside {
+		j.Score.Bank = watched{j.Score.Bank, func() {
+			if reached {
+				cancel()
+			}
+		}}
+	}
+	return ctx
+}
+
+// watched is a data set that tells when it is read.
+type watched struct {
+	data.Dataset
+	read func()
+}
+
+func (w watched) At(i int) (image.Image, int, error) {
+	w.read()
+	return w.Dataset.At(i)
 }
 
 // Three steps in a row that are not finite end the run; each is captured and changes nothing.
