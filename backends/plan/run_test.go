@@ -39,7 +39,8 @@ func TestEager(t *testing.T) {
 	t.Run("cpu", func(t *testing.T) {
 		t.Parallel()
 		m := mode{"cpu", func() tensor.Backend { return openCPU(t) }, tensor.F32}
-		a, b := programs[1].world(m, 8), programs[1].world(m, 8)
+		lars := func() *world { return newWorld(m.open(), m.compute, smallEncoder(8), 64, 8, 32, "lars") }
+		a, b := lars(), lars()
 		train := Compile(b.root, b.train)
 		for i := range steps {
 			copyState(t, a, b)
@@ -47,9 +48,8 @@ func TestEager(t *testing.T) {
 			a.root.Run(a.train)
 			b.set(i, i == 7)
 			train.Run()
-			want, got := a.state(t), b.state(t)
-			if worst := distance(got, want); !(worst < 1e-5) {
-				t.Fatalf("step %d: %v apart", i, worst)
+			if worst := distance(b.parts(t), a.parts(t)); !(worst < columnSums) {
+				t.Errorf("step %d: %v apart, want %v", i, worst, columnSums)
 			}
 		}
 		for name, root := range map[string]*tensor.Scope{"eager": a.root, "planned": b.root} {
@@ -104,15 +104,22 @@ func copyState(t *testing.T, a, b *world) {
 	}
 }
 
-// distance is the largest difference of two elements, relative to the larger where that is above 1.
-// Two NaN are equal.
-func distance(a, b []float64) (worst float64) {
-	for i := range a {
-		if math.IsNaN(a[i]) && math.IsNaN(b[i]) {
-			continue
+// columnSums bounds the relative distance of a tensor after one step where sums walk rows in another
+// order: 4e-6 was measured, and a sign that flips behind a ReLU costs more.
+const columnSums = 2e-5
+
+// distance is the largest relative distance of two tensors; NaN is where NaN is. Of tensors that are
+// zero but for rounding, as some gradients are, it is a tenth in absolute terms.
+func distance(got, want [][]float64) (worst float64) {
+	for k := range want {
+		apart, size := 0.0, 0.0
+		for i, v := range want[k] {
+			if d := got[k][i] - v; !math.IsNaN(v) || !math.IsNaN(got[k][i]) {
+				apart += d * d
+				size += v * v
+			}
 		}
-		d := math.Abs(a[i]-b[i]) / max(1, math.Abs(b[i]))
-		if !(d <= worst) {
+		if d := math.Sqrt(apart) / max(math.Sqrt(size), 0.1); !(d <= worst) {
 			worst = d
 		}
 	}

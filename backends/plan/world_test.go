@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -157,14 +158,14 @@ func (w *world) set(i int, broken bool) {
 	w.in.Set(views, id, label, nnclr.Now{Step: i, Epoch: i / 2, Rate: 0.4 / float64(1+i)})
 }
 
-// state is all numbers that the next step depends on, and what this one reported.
-func (w *world) state(t testing.TB) (all []float64) {
+// parts is all tensors that the next step depends on, and what this one reported.
+func (w *world) parts(t testing.TB) (parts [][]float64) {
 	add := func(x *tensor.Tensor) {
 		v, err := tensor.Data[float64](x)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, v...)
+		parts = append(parts, v)
 	}
 	for _, p := range nn.Tensors(w.method) {
 		add(p.Value)
@@ -179,21 +180,14 @@ func (w *world) state(t testing.TB) (all []float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range slices.Sorted(mapKeys(seen)) {
-		all = append(all, seen[name]...)
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		parts = append(parts, seen[name])
 	}
-	return all
+	return parts
 }
 
-func mapKeys(m map[string][]float64) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
+// state is the elements of all parts.
+func (w *world) state(t testing.TB) []float64 { return slices.Concat(w.parts(t)...) }
 
 // differ is the first place where a and b have other bits; -1 if there is none.
 func differ(a, b []float64) int {
