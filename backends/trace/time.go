@@ -80,7 +80,7 @@ func (t *Timer) Reset() { clear(t.rows) }
 // String is the rows as a table: calls, milliseconds, share of the time, GB/s, op.
 func (t *Timer) String() string {
 	total := time.Duration(0)
-	for _, r := range t.rows {
+	for _, r := range t.rows { // any order: a sum of integers
 		total += r.Time
 	}
 	var b strings.Builder
