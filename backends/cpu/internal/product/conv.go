@@ -54,13 +54,23 @@ func (e *Engine) Chunks(c Conv, p Pass) int {
 		each, _ := winoChunk(&g)
 		return ceil(g.units, each)
 	case p == Forward:
-		return c.forward().Chunks()
+		im := c.patches()
+		return im.chunks(c, c.forward())
 	case p == GradX && c.Stride == 1:
-		return c.gradX(c.phase(0)).Chunks()
+		f := c.phase(0)
+		return f.patches.chunks(c, c.gradX(f))
 	case p == GradX:
 		return ceil(c.N*c.H*c.W, finishRows)
 	}
 	return c.gradW().Chunks()
+}
+
+// chunks returns the row chunks of a direct convolution with stride 1 on the side of the output.
+func (p *patches) chunks(c Conv, g Gemm) int {
+	if !c.plain() && p.strips() {
+		return c.N * ceil(p.p, p.stripRows())
+	}
+	return g.Chunks()
 }
 
 // PackedFilters returns the number of elements of the filters in the form that PackedForward or
@@ -108,12 +118,23 @@ func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
 		e.runWinograd(y, x, w, c, c.C, c.K)
 		return
 	}
-	g, job := c.forward(), window{pitchA: c.C}
-	if !c.plain() {
-		e.im = c.patches()
-		job.im = &e.im
+	if c.plain() {
+		e.runF(y, x, w, c.forward(), window{pitchA: c.C})
+		return
 	}
-	e.runF(y, x, w, g, job)
+	if e.im = c.patches(); !e.im.strips() {
+		e.runF(y, x, w, c.forward(), window{pitchA: c.C, im: &e.im})
+		return
+	}
+	e.whole(&y, c.N*c.P()*c.Q()*c.K)
+	e.runStrips(stripF{p: e.im, x: x, packed: w, out: y, n: c.K, image: c.P() * c.Q(), wide: c.Q(), down: 1}, c.N)
+}
+
+// whole gives an output a place for all of its elements.
+func (e *Engine) whole(out *Output, n int) {
+	if out.Data == nil {
+		out.Data, out.Add = e.hold(n), false
+	}
 }
 
 // PackedGradX is GradX with filters in packed form.
@@ -122,30 +143,42 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 		e.runWinograd(dx, dy, w, c, c.K, c.C)
 		return
 	}
-	if c.Stride == 1 {
-		f := c.phase(0)
-		job := window{pitchA: c.K}
-		if !c.plain() {
-			e.im = f.patches
-			job.im = &e.im
-		}
-		e.runF(dx, dy, w, c.gradX(f), job)
+	if c.plain() {
+		e.runF(dx, dy, w, c.gradX(c.phase(0)), window{pitchA: c.K})
 		return
 	}
 	part := dx
-	part.Done = nil
-	if part.Data == nil {
-		part.Data = e.hold(c.N * c.H * c.W * c.C)
+	if c.Stride > 1 {
+		part.Done = nil
+	}
+	if f := c.phase(0); c.Stride > 1 || f.patches.strips() {
+		e.whole(&part, c.N*c.H*c.W*c.C)
 	}
 	for i := range c.phases() {
 		f := c.phase(i)
 		g := c.gradX(f)
-		e.im, e.to = f.patches, scatter{f, c.H, c.W}
-		e.runF(part, dy, w, g, window{im: &e.im, to: &e.to})
+		e.gradPhase(part, dy, w, c, g, f)
 		w = w[panels(g.N)*cols*g.K:]
 	}
-	if dx.Done != nil {
+	if c.Stride > 1 && dx.Done != nil {
 		e.finish.run(e, part.Data, c.N*c.H*c.W, c.C, dx.Done)
+	}
+}
+
+// gradPhase computes one phase of the gradient with respect to x.
+func (e *Engine) gradPhase(dx Output, dy Operand, w []float32, c Conv, g Gemm, f phase) {
+	e.im, e.to = f.patches, scatter{f, c.H, c.W}
+	switch {
+	case g.M == 0:
+	case e.im.strips():
+		e.runStrips(stripF{
+			p: e.im, x: dy, packed: w, out: dx, n: c.C,
+			image: c.H * c.W, wide: c.W, down: c.Stride, top: f.h0, left: f.w0,
+		}, c.N)
+	case c.Stride == 1:
+		e.runF(dx, dy, w, g, window{im: &e.im})
+	default:
+		e.runF(dx, dy, w, g, window{im: &e.im, to: &e.to})
 	}
 }
 

@@ -80,7 +80,9 @@ type Engine struct {
 	gemmF  gemmF
 	gemmW  gemmW
 	slabs  slabTask
+	stripF stripF
 	finish finishTask
+	off    []int // offsets of the taps of a strip
 
 	winoPack winoPack
 	winoF    winoF
