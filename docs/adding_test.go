@@ -4,6 +4,7 @@ package docs
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,43 +20,47 @@ var block = regexp.MustCompile("(?s)```go\n// ([a-z0-9_/]+\\.go)\n(.*?)```")
 // try is a command of the text that tests what the block above it added.
 var try = regexp.MustCompile("(?m)^go test (\\./\\S+) -run (\\S+)$")
 
-// TestAdding builds the repository as it would be with every sample of adding.md added, and runs the tests that the
-// text names.
+// TestAdding builds each package as it would be with the samples of adding.md for it, and runs the tests that the text
+// names. Each package has an overlay of its own: a change of tensor means building everything above it.
 func TestAdding(t *testing.T) {
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("needs the go command")
-	}
 	text, err := os.ReadFile("adding.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{}
+	of := map[string]map[string]string{} // package → file → text
 	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
-		files[m[1]] = m[2]
+		dir := filepath.Dir(m[1])
+		if of[dir] == nil {
+			of[dir] = map[string]string{}
+		}
+		of[dir][m[1]] = m[2]
 	}
-	if len(files) == 0 {
-		t.Fatal("no samples found")
+	if len(of) < 6 {
+		t.Fatalf("samples for %d packages found", len(of))
 	}
-	overlay, packages := write(t, files)
-	goRun(t, goTool, append([]string{"vet", "-overlay", overlay}, packages...)...)
-	for _, m := range try.FindAllStringSubmatch(string(text), -1) {
-		out := goRun(t, goTool, "test", "-overlay", overlay, m[1], "-run", m[2], "-v")
-		if !bytes.Contains(out, []byte("--- PASS")) {
-			t.Errorf("%s tests nothing:\n%s", m[0], out)
+	for _, dir := range slices.Sorted(maps.Keys(of)) {
+		overlay := compile(t, of[dir])
+		for _, m := range try.FindAllStringSubmatch(string(text), -1) {
+			if tests[m[1]] != dir {
+				continue
+			}
+			out := goRun(t, "test", "-overlay", overlay, m[1], "-run", m[2], "-v")
+			if !bytes.Contains(out, []byte("--- PASS")) {
+				t.Errorf("%s tests nothing:\n%s", m[0], out)
+			}
 		}
 	}
 }
 
-// compile builds and vets one file as if it were in the repository.
-func compile(t *testing.T, name, text string) {
+// tests says which package's samples a package of tests is about.
+var tests = map[string]string{"./autograd": "tensor", "./nnclr/data": "nnclr/data"}
+
+// compile builds and vets the files of one package as if they were in the repository, and returns the overlay.
+func compile(t *testing.T, files map[string]string) (overlay string) {
 	t.Helper()
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("needs the go command")
-	}
-	overlay, packages := write(t, map[string]string{name: text})
-	goRun(t, goTool, append([]string{"vet", "-overlay", overlay}, packages...)...)
+	overlay, packages := write(t, files)
+	goRun(t, append([]string{"vet", "-overlay", overlay}, packages...)...)
+	return overlay
 }
 
 // write puts files, by their names in the repository, into a folder of their own and maps them into it; the
@@ -92,8 +97,12 @@ func write(t *testing.T, files map[string]string) (overlay string, packages []st
 	return overlay, packages
 }
 
-func goRun(t *testing.T, goTool string, args ...string) []byte {
+func goRun(t *testing.T, args ...string) []byte {
 	t.Helper()
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("needs the go command")
+	}
 	c := exec.CommandContext(t.Context(), goTool, args...)
 	c.Dir = ".."
 	out, err := c.CombinedOutput()

@@ -120,5 +120,5 @@ func TestReadmeStep(t *testing.T) {
 	if n := strings.Count(step, "\n"); n > 12 {
 		t.Errorf("the step has %d lines, want at most 12", n)
 	}
-	compile(t, "docs/sample.go", strings.Replace(sample, "STEP", step, 1))
+	compile(t, map[string]string{"docs/sample.go": strings.Replace(sample, "STEP", step, 1)})
 }
