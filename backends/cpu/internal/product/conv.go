@@ -188,6 +188,10 @@ func (e *Engine) GradW(dw Output, dy, x Operand, c Conv) {
 		e.gradWinograd(dw, dy, x, c)
 		return
 	}
+	if c.stem() {
+		e.gradStem(dw, dy, x, c)
+		return
+	}
 	var im *patches
 	if !c.plain() {
 		e.im = c.patches()

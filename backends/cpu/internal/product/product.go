@@ -81,6 +81,7 @@ type Engine struct {
 	gemmW  gemmW
 	slabs  slabTask
 	stripF stripF
+	stemW  stemW
 	finish finishTask
 	off    []int // offsets of the taps of a strip
 
