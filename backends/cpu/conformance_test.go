@@ -32,7 +32,11 @@ func TestConformance(t *testing.T) {
 
 // The number of threads changes no bit.
 func TestThreads(t *testing.T) {
-	for _, level := range cpu.Levels() {
+	levels := cpu.Levels()
+	if !testflag.Long() {
+		levels = levels[len(levels)-1:]
+	}
+	for _, level := range levels {
 		t.Run(level, func(t *testing.T) {
 			backendtest.Threads(t, func(threads int) tensor.Backend { return open(t, level, threads)() })
 		})
