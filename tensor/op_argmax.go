@@ -14,7 +14,7 @@ func (ArgMax) Infer(in []Spec) ([]Spec, error) {
 	if in[0].Shape[1] == 0 {
 		return nil, errors.New("rows are empty")
 	}
-	return []Spec{{I32, in[0].Shape[:1]}}, floats(in...)
+	return []Spec{{I32, in[0].Shape[:1:1]}}, floats(in...)
 }
 
 // Eval walks each row.

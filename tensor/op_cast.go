@@ -46,6 +46,7 @@ func init() {
 	Register(func() []Case {
 		return []Case{
 			{Op: Cast{BF16}, In: Draw(Normal(3, 17))},
+			{Op: Cast{BF16}, In: Draw(Normal(5, 1))},
 			{Op: Cast{BF16}, In: Draw(Exactly(F32, Shape{4}, 1+1.0/256, 1+3.0/256, -1-1.0/256, 3))},
 			{Op: Cast{I32}, In: Draw(Exactly(F32, Shape{6}, 0.5, 1.5, 2.5, -0.5, -1.5, 7))},
 			{Op: Cast{U8}, In: Draw(Exactly(F32, Shape{5}, -3, 0.5, 1.5, 254.5, 300))},

@@ -23,7 +23,7 @@ func (CrossEntropy) Infer(in []Spec) ([]Spec, error) {
 	case in[0].Shape[0] != in[1].Shape[0]:
 		return nil, fmt.Errorf("%d labels for %d rows", in[1].Shape[0], in[0].Shape[0])
 	}
-	s := Spec{in[0].DType, in[0].Shape[:1]}
+	s := Spec{in[0].DType, in[0].Shape[:1:1]}
 	return []Spec{s, s}, floats(in[0])
 }
 

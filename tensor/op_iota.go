@@ -16,7 +16,7 @@ func (Iota) Infer(in []Spec) ([]Spec, error) {
 	if len(in[0].Shape) == 0 {
 		return nil, errors.New("a scalar has no rows")
 	}
-	return []Spec{{I32, in[0].Shape[:1]}}, nil
+	return []Spec{{I32, in[0].Shape[:1:1]}}, nil
 }
 
 // Eval counts.

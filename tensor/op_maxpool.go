@@ -1,6 +1,9 @@
 package tensor
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // MaxPool takes the largest element of each window: x [n,h,w,c] → y [n,p,q,c] and arg, U8 of y's
 // shape, its place r·Size + s in the window. The first of ties wins, a NaN wins over all, and the
@@ -17,6 +20,9 @@ func (o MaxPool) Infer(in []Spec) ([]Spec, error) {
 			o.Size, o.Stride, o.Pad)
 	}
 	x := in[0].Shape
+	if x[1]*x[2] == 0 {
+		return nil, errors.New("maps are empty")
+	}
 	p, q, err := Conv2D{o.Stride, o.Pad}.mapSize(x[1], x[2], o.Size, o.Size)
 	if err != nil {
 		return nil, err
@@ -80,6 +86,7 @@ func init() {
 			return o, Draw(Distinct(x...))
 		}),
 			Case{Name: "ties", Kink: true, Op: MaxPool{2, 2, 0}, In: Draw(Exactly(F32, Shape{1, 2, 2, 1}, 3, 5, 5, 5))},
+			Case{Op: MaxPool{2, 1, 1}, In: Draw(Normal(1, 0, 4, 1)), Err: "empty"},
 			Case{Op: MaxPool{2, 2, 2}, In: Draw(Normal(1, 4, 4, 1)), Err: "half a window"})
 	})
 }

@@ -16,7 +16,7 @@ func (RowDot) Infer(in []Spec) ([]Spec, error) {
 	if !slices.Equal(in[0].Shape, in[1].Shape) {
 		return nil, fmt.Errorf("shapes %v and %v differ", in[0].Shape, in[1].Shape)
 	}
-	return []Spec{{in[0].DType.Wide(), in[0].Shape[:1]}}, floats(in...)
+	return []Spec{{in[0].DType.Wide(), in[0].Shape[:1:1]}}, floats(in...)
 }
 
 // Eval adds the products of each row.

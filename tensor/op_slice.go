@@ -40,6 +40,7 @@ func init() {
 		return []Case{
 			{Op: Slice{1, 3}, In: Draw(Normal(3, 17))},
 			{Op: Slice{0, 1}, In: Draw(Normal(5))},
+			{Op: Slice{0, 1}, In: Draw(Normal(1, 3))},
 			{Op: Slice{2, 2}, In: Draw(Normal(4, 3))},
 			{Op: Slice{1, 4}, In: Draw(Ints(0, 9, 4, 2, 3))},
 			{Op: Slice{3, 5}, In: Draw(Normal(4, 3)), Err: "rows 3 to 5"},
