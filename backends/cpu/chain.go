@@ -8,11 +8,7 @@ import (
 	"kith/tensor"
 )
 
-// A chain computes pointwise parts tile by tile: one kernel call for each part and tile, all that
-// lies between them in L1. It knows nothing of graphs; compile makes it, run binds it to memory.
-//
-// Every tile holds elements of four bytes (float32, also for BF16, rounded as a store would; or
-// int32) or of one (U8).
+// Sizes of chains.
 const (
 	tileLen   = 1024           // elements of a tile at most: 4 KiB
 	chunkLen  = 64 << 10       // elements of a chunk, the unit of parallel work
@@ -33,6 +29,7 @@ type slot struct {
 	write bool           // the chain writes it
 }
 
+// A slotKind says whose memory a tile is.
 type slotKind uint8
 
 const (
@@ -65,6 +62,11 @@ type step struct {
 	k   [3]int
 }
 
+// A chain computes pointwise parts tile by tile: one kernel call for each part and tile, all that
+// lies between them in L1. It knows nothing of graphs; compile makes it, run binds it to memory.
+//
+// Every tile holds elements of four bytes (float32, also for BF16, rounded as a store would; or
+// int32) or of one (U8).
 type chain struct {
 	size  int // elements of a full value
 	tile  int // elements computed at a time
@@ -90,6 +92,8 @@ type lane struct {
 // A flag is taken by one goroutine at a time.
 type flag struct{ taken atomic.Bool }
 
+// take reports whether the caller now has the flag. It looks first: a failed exchange would pull the
+// cache line from whoever works with it.
 func (f *flag) take() bool { return !f.taken.Load() && f.taken.CompareAndSwap(false, true) }
 func (f *flag) drop()      { f.taken.Store(false) }
 
@@ -99,6 +103,7 @@ const maxColumns = 12
 // maxRegs is the number of tiles a lane has: 12 values and 16 inputs use less.
 const maxRegs = 64
 
+// init gives the lane its tiles.
 func (l *lane) init(b *Backend) {
 	l.tiles = unsafe.Pointer(unsafe.SliceData(b.keep(maxRegs * tileBytes / 4)))
 }
@@ -120,6 +125,7 @@ func (b *Backend) lane() *lane {
 	}
 }
 
+// done frees the lane.
 func (l *lane) done() { l.busy.drop() }
 
 // span computes elements [start, start+n) of the chain, tile by tile.
@@ -175,6 +181,7 @@ func (s *slot) at(l *lane, start, n int, core unsafe.Pointer) unsafe.Pointer {
 	return dst
 }
 
+// tile returns register reg.
 func (l *lane) tile(reg int) unsafe.Pointer { return unsafe.Add(l.tiles, reg*tileBytes) }
 
 // repeat fills n bytes at dst with the size bytes at src over and over, beginning at byte at.

@@ -28,6 +28,7 @@ type column struct {
 	chunks []float64
 }
 
+// A columnKind is what is reduced to what.
 type columnKind uint8
 
 const (
@@ -237,6 +238,7 @@ func (m *merge) Chunk(i int) {
 	}
 }
 
+// moments merges blocks or chunks, whichever there are.
 func (m *merge) moments(from, to int) {
 	c := m.c.c
 	acc := spread64{mean: m.mean[from:to], m2: m.m2[from:to]}

@@ -94,6 +94,7 @@ func (c *compiler) supported() bool {
 	return next == len(c.p.specs)
 }
 
+// reduces tells whether op is a column reduction.
 func reduces(op tensor.Op) bool { _, ok := op.(tensor.Columns); return ok }
 
 // arrange finds the full size and the stage of each part.
@@ -136,6 +137,7 @@ func (c *compiler) arrange() bool {
 	return true
 }
 
+// size returns the elements of value v.
 func (c *compiler) size(v int) int { return c.p.specs[v].Shape.Size() }
 
 // maker returns the part that makes value v, -1 for an input.

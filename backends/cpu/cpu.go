@@ -1,11 +1,3 @@
-// Package cpu runs ops on the processor: vector kernels where there are some, plain Go where not,
-// on all threads.
-//
-// Results are the same bits for any number of threads, and at the levels avx2 and avx512: work is
-// cut by shape, sums have a fixed order. Memory comes from an arena that is never given back nor
-// zeroed before Close, so a training step in its steady state allocates nothing.
-//
-// Optional interfaces: [tensor.Prober], [io.Closer].
 package cpu
 
 import (
@@ -159,6 +151,7 @@ func (b *Backend) Close() error {
 	return b.mem.Close()
 }
 
+// fail notes the first failure. It sticks: later ops do nothing, and Sync and Download return it.
 func (b *Backend) fail(err error) {
 	if b.err == nil {
 		b.err = fmt.Errorf("%s: %w", b.name, err)

@@ -200,11 +200,13 @@ func (e *emitter) release(v int) {
 	}
 }
 
+// add appends a slot and returns its number.
 func (e *emitter) add(s slot) int {
 	e.out.slots = append(e.out.slots, s)
 	return len(e.out.slots) - 1
 }
 
+// register returns a register that is free, or another one.
 func (e *emitter) register() int {
 	if n := len(e.free); n > 0 {
 		r := e.free[n-1]

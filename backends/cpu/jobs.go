@@ -78,6 +78,7 @@ func (b *Backend) narrowed(v, w view) {
 	b.rows(v.n, 1, func(j *rowJob, from, to int) { j.b.narrow(j.out[0].u16()[from:to], j.in[0].f32()[from:to]) })
 }
 
+// narrow rounds any number of elements to BF16.
 func (b *Backend) narrow(dst []uint16, x []float32) {
 	for len(x) > 0 {
 		n := min(len(x), 16*tileLen)

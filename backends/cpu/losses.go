@@ -33,6 +33,7 @@ func (b *Backend) crossEntropy(out, in []view) {
 	})
 }
 
+// expSum adds chunks of 4,096 exponentials in float64.
 func (b *Backend) expSum(x []float32, shift float32) float64 {
 	var s float64
 	for len(x) > 0 {

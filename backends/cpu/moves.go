@@ -51,12 +51,14 @@ func (b *Backend) gather(_ tensor.Gather, out, in []view) {
 	})
 }
 
+// iota32 counts rows.
 func iota32(o tensor.Iota, out, _ []view) {
 	for i, dst := 0, out[0].i32(); i < len(dst); i++ {
 		dst[i] = int32(o.From + i)
 	}
 }
 
+// unslice copies rows into zeros.
 func (b *Backend) unslice(o tensor.Unslice, out, in []view) {
 	dst, at := out[0].bytes(), 0
 	if rows := in[0].Shape[0]; rows > 0 {
@@ -68,6 +70,7 @@ func (b *Backend) unslice(o tensor.Unslice, out, in []view) {
 	b.copy(dst[at:at+n], in[0].bytes())
 }
 
+// concat copies one input after the other.
 func (b *Backend) concat(_ tensor.Concat, out, in []view) {
 	dst := out[0].bytes()
 	for _, v := range in {
@@ -120,6 +123,8 @@ func (b *Backend) permute(o tensor.Permute, out, in []view) {
 	b.rows(out[0].n/row, 4*row, do)
 }
 
+// permuteRows copies rows of the output. Steps j.k tell how far apart in the input its neighbors along
+// each axis are.
 func permuteRows[T any](j *rowJob, from, to int) {
 	shape := j.out[0].Shape
 	last, row := len(shape)-1, 1

@@ -18,6 +18,8 @@ func (b *Backend) maxPool(o tensor.MaxPool, out, in []view) {
 	b.rows(y[0]*y[1], y[2]*y[3]*o.Size*o.Size, maxPoolRows)
 }
 
+// maxPoolRows takes the windows of rows from to to of all output maps. The first tap inside the map
+// is copied, the others are compared; a border is never chosen.
 func maxPoolRows(j *rowJob, from, to int) {
 	size, stride, pad := j.k[0], j.k[1], j.k[2]
 	xs, ys := j.in[0].Shape, j.out[0].Shape
@@ -56,6 +58,8 @@ func (b *Backend) maxPoolGrad(o tensor.MaxPoolGrad, out, in []view) {
 	b.rows(x[0]*x[1], x[2]*x[3]*4, maxPoolGradRows)
 }
 
+// maxPoolGradRows adds, for each place of rows from to to of all input maps, the gradients of the
+// windows that chose it, from top left to bottom right.
 func maxPoolGradRows(j *rowJob, from, to int) {
 	size, stride, pad := j.k[0], j.k[1], j.k[2]
 	xs, ys := j.out[0].Shape, j.in[0].Shape

@@ -17,10 +17,12 @@ func products(b *Backend) {
 	b.jobs.store.init(b)
 }
 
+// matMul is one product; either operand may be transposed or BF16.
 func (b *Backend) matMul(o tensor.MatMul, out, in []view) {
 	b.product.Gemm(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), gemmOf(o, in[0].Shape, in[1].Shape))
 }
 
+// gemmOf is the geometry of a product of matrices as they are stored.
 func gemmOf(o tensor.MatMul, a, b tensor.Shape) product.Gemm {
 	g := product.Gemm{M: a[0], K: a[1], N: b[1], TransA: o.TransA, TransB: o.TransB}
 	if o.TransA {
@@ -32,14 +34,17 @@ func gemmOf(o tensor.MatMul, a, b tensor.Shape) product.Gemm {
 	return g
 }
 
+// conv convolves; filters are small, so BF16 ones are widened as a whole.
 func (b *Backend) conv(o tensor.Conv2D, out, in []view) {
 	b.product.Forward(b.result(out[0]), b.operand(0, in[0]), b.widened(in[1]).f32(), convOf(o, in[0].Shape, in[1].Shape))
 }
 
+// convGradX is the gradient with respect to the maps.
 func (b *Backend) convGradX(o tensor.Conv2DGradX, out, in []view) {
 	b.product.GradX(b.result(out[0]), b.operand(0, in[0]), b.widened(in[1]).f32(), convOf(o.Conv2D, out[0].Shape, in[1].Shape))
 }
 
+// convGradW is the gradient with respect to the filters, always F32.
 func (b *Backend) convGradW(o tensor.Conv2DGradW, out, in []view) {
 	b.product.GradW(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), convOf(o.Conv2D, in[1].Shape, out[0].Shape))
 }
@@ -76,8 +81,10 @@ type loader struct {
 	f, chained func(dst []float32, at int) // load and loadChain, made once
 }
 
+// init makes the method values, once: each mention of a method as a value allocates.
 func (l *loader) init(b *Backend) { l.b, l.f, l.chained = b, l.load, l.loadChain }
 
+// load widens elements [at, at+len(dst)).
 func (l *loader) load(dst []float32, at int) { l.b.wide(dst, l.v.u16()[at:][:len(dst)]) }
 
 // A storer takes the tiles of a product: it rounds them to BF16, or runs an epilogue.
@@ -89,8 +96,10 @@ type storer struct {
 	f, chained func(t product.Tile) // store and storeChain, made once
 }
 
+// init makes the method values, once.
 func (s *storer) init(b *Backend) { s.b, s.f, s.chained = b, s.store, s.storeChain }
 
+// store rounds a tile into the tensor, row by row.
 func (s *storer) store(t product.Tile) {
 	dst, pitch := s.v.u16(), s.pitch(t)
 	for r := range t.Rows {

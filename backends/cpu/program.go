@@ -26,6 +26,7 @@ func (b *Backend) runsAlone(op tensor.Op, in []tensor.Spec) bool {
 	return !slices.ContainsFunc(in, is64) && !(ok && c.To == tensor.F64)
 }
 
+// is64 tells whether a tensor is F64, which has no kernels here: exact roots live on backend ref.
 func is64(s tensor.Spec) bool { return s.DType == tensor.F64 }
 
 // A key is what the program of an op that comes alone depends on.
@@ -246,6 +247,7 @@ func (c *chain) readsAfter(k, i int) bool {
 	return false
 }
 
+// overlap tells whether two tensors share bytes.
 func overlap(a, b view) bool {
 	x, y := uintptr(a.p), uintptr(b.p)
 	return a.p != nil && b.p != nil && x < y+uintptr(b.n*b.DType.Size()) && y < x+uintptr(a.n*a.DType.Size())

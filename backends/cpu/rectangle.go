@@ -84,4 +84,5 @@ func spreadRows(dst unsafe.Pointer, n, width int, src unsafe.Pointer, at, pitch 
 	}
 }
 
+// bytesAt returns n bytes from byte at of p on.
 func bytesAt(p unsafe.Pointer, at, n int) []byte { return unsafe.Slice((*byte)(unsafe.Add(p, at)), n) }

@@ -42,6 +42,7 @@ type search struct {
 	taps       [1]int // the offset of a product's only tap
 }
 
+// nearestRow searches all slabs, then merges the lists of each query.
 func (b *Backend) nearestRow(o tensor.NearestRow, out, in []view) {
 	n, m, d := in[0].Shape[0], in[1].Shape[0], in[0].Shape[1]
 	s := &b.jobs.search
@@ -81,6 +82,7 @@ func (s *search) pack() {
 	}
 }
 
+// blank marks all places of a list as free.
 func blank(index []int32, score []float32) {
 	for k := range index {
 		index[k], score[k] = -1, -2

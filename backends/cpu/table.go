@@ -67,6 +67,7 @@ type view struct {
 	n int // elements
 }
 
+// views fills dst with the views of tensors.
 func (b *Backend) views(dst []view, t []*tensor.Tensor) []view {
 	dst = dst[:0]
 	for _, t := range t {
@@ -75,18 +76,21 @@ func (b *Backend) views(dst []view, t []*tensor.Tensor) []view {
 	return dst
 }
 
+// view looks up where the elements of t are.
 func (b *Backend) view(t *tensor.Tensor) view {
 	buf, offset := t.Buffer()
 	data := buf.(*arena.Block).Data
 	return view{t.Spec, unsafe.Add(unsafe.Pointer(unsafe.SliceData(data)), offset), t.Shape.Size()}
 }
 
+// The elements, as what they are. Nothing checks the dtype; an entry's runs has.
 func (v view) f32() []float32 { return floats(v.p, v.n) }
 func (v view) u16() []uint16  { return unsafe.Slice((*uint16)(v.p), v.n) }
 func (v view) i32() []int32   { return unsafe.Slice((*int32)(v.p), v.n) }
 func (v view) u8() []uint8    { return unsafe.Slice((*uint8)(v.p), v.n) }
 func (v view) bytes() []byte  { return unsafe.Slice((*byte)(v.p), v.n*v.DType.Size()) }
 
+// floats returns the n float32 at p.
 func floats(p unsafe.Pointer, n int) []float32 { return unsafe.Slice((*float32)(p), n) }
 
 // scratch is memory that an op needs while it runs. It grows to the largest need seen.
@@ -110,6 +114,7 @@ func (s *scratch) reset() {
 	s.used, s.total = 0, 0
 }
 
+// grow adds a block of at least n bytes.
 func (s *scratch) grow(n int) bool {
 	block, err := s.b.mem.Alloc(max(n, 1<<20))
 	if err != nil {
@@ -135,6 +140,7 @@ func (s *scratch) bytes(n int) unsafe.Pointer {
 	return p
 }
 
+// floats returns n float32, undefined.
 func (s *scratch) floats(n int) []float32 { return floats(s.bytes(4*n), n) }
 
 // zeros is floats, cleared.
@@ -151,6 +157,8 @@ func (s *scratch) zeros64(n int) []float64 {
 	return x
 }
 
+// doubles returns n float64, undefined.
 func (s *scratch) doubles(n int) []float64 { return unsafe.Slice((*float64)(s.bytes(8*n)), n) }
 
+// ints returns n int32, undefined.
 func (s *scratch) ints(n int) []int32 { return unsafe.Slice((*int32)(s.bytes(4*n)), n) }

@@ -45,27 +45,33 @@ func tiles(k *simd.Kernels) map[reflect.Type]tileEntry {
 	return t
 }
 
+// A tileTable has the pointwise ops by type.
 type tileTable map[reflect.Type]tileEntry
 
+// A tileRow is an entry under construction.
 type tileRow struct {
 	t   tileTable
 	key reflect.Type
 }
 
+// row adds ops of type O, whose step make returns.
 func row[O tensor.Pointwise](t tileTable, make func(op O, in []tensor.Spec) step) tileRow {
 	key := reflect.TypeFor[O]()
 	t[key] = tileEntry{step: func(op tensor.Op, in []tensor.Spec) step { return make(op.(O), in) }}
 	return tileRow{t, key}
 }
 
+// unary adds an op with one float input.
 func unary[O tensor.Pointwise](t tileTable, _ O, f func(dst, x []float32)) tileRow {
 	return row(t, func(O, []tensor.Spec) step { return step{unary: f} })
 }
 
+// binary adds an op with two float inputs.
 func binary[O tensor.Pointwise](t tileTable, _ O, f func(dst, x, y []float32)) tileRow {
 	return row(t, func(O, []tensor.Spec) step { return step{binary: f} })
 }
 
+// moves says that the result needs no rounding to BF16.
 func (r tileRow) moves() tileRow {
 	e := r.t[r.key]
 	e.moves = true
@@ -73,6 +79,7 @@ func (r tileRow) moves() tileRow {
 	return r
 }
 
+// reads says which inputs matter.
 func (r tileRow) reads(in ...int) tileRow {
 	e := r.t[r.key]
 	e.reads = append([]int{}, in...)
@@ -88,6 +95,7 @@ func tileWidth(d tensor.DType) int {
 	return 4
 }
 
+// equalStep compares elements of dtype d.
 func equalStep(k *simd.Kernels, d tensor.DType) step {
 	switch d {
 	case tensor.I32:
@@ -98,6 +106,8 @@ func equalStep(k *simd.Kernels, d tensor.DType) step {
 	return step{equal: k.Equal}
 }
 
+// selectStep chooses between elements of dtype d. Those of four bytes are moved as float32, whatever
+// they are.
 func selectStep(k *simd.Kernels, d tensor.DType) step {
 	if d == tensor.U8 {
 		return step{odd: choose8}
@@ -105,6 +115,7 @@ func selectStep(k *simd.Kernels, d tensor.DType) step {
 	return step{choose: k.Select}
 }
 
+// copyStep moves elements of dtype d.
 func copyStep(d tensor.DType) step {
 	if d == tensor.U8 {
 		return step{odd: move[uint8]}
@@ -112,6 +123,7 @@ func copyStep(d tensor.DType) step {
 	return step{odd: move[uint32]}
 }
 
+// fillStep fills a tile with a number, rounded as a store in dtype d would.
 func fillStep(with float64, d tensor.DType) step {
 	switch d {
 	case tensor.I32:
@@ -145,6 +157,7 @@ func castStep(k *simd.Kernels, from, to tensor.DType) step {
 	return step{odd: byteToFloat} // 8 bits are exact in BF16 too
 }
 
+// b2i is 1 for true.
 func b2i(b bool) int {
 	if b {
 		return 1
@@ -155,8 +168,10 @@ func b2i(b bool) int {
 // The kernels below are for integers and masks: cursors, ids, labels, flags. Such tensors are
 // small, so they are plain Go on every level.
 
+// elements returns the n elements at p.
 func elements[T any](p unsafe.Pointer, n int) []T { return unsafe.Slice((*T)(p), n) }
 
+// same is 1 where a = b.
 func same[T comparable](_ *step, n int, p [4]unsafe.Pointer) {
 	dst, a, b := elements[uint8](p[0], n), elements[T](p[1], n), elements[T](p[2], n)
 	for i := range dst {
@@ -164,6 +179,7 @@ func same[T comparable](_ *step, n int, p [4]unsafe.Pointer) {
 	}
 }
 
+// choose8 is a where cond ≠ 0, else b.
 func choose8(_ *step, n int, p [4]unsafe.Pointer) {
 	dst, a, b, cond := elements[uint8](p[0], n), elements[uint8](p[1], n), elements[uint8](p[2], n), elements[uint8](p[3], n)
 	for i := range dst {
@@ -175,10 +191,12 @@ func choose8(_ *step, n int, p [4]unsafe.Pointer) {
 	}
 }
 
+// move copies.
 func move[T any](_ *step, n int, p [4]unsafe.Pointer) {
 	copy(elements[T](p[0], n), elements[T](p[1], n))
 }
 
+// fill repeats k[0].
 func fill[T int32 | uint32 | uint8](s *step, n int, p [4]unsafe.Pointer) {
 	for i, dst := 0, elements[T](p[0], n); i < n; i++ {
 		dst[i] = T(s.k[0])
@@ -208,6 +226,7 @@ func saturate(v, lo, hi float64) float64 {
 	return math.RoundToEven(min(max(v, lo), hi))
 }
 
+// toInt rounds float32 to int32.
 func toInt(_ *step, n int, p [4]unsafe.Pointer) {
 	dst, x := elements[int32](p[0], n), elements[float32](p[1], n)
 	for i := range dst {
@@ -215,6 +234,7 @@ func toInt(_ *step, n int, p [4]unsafe.Pointer) {
 	}
 }
 
+// toByte rounds float32 to uint8.
 func toByte(_ *step, n int, p [4]unsafe.Pointer) {
 	dst, x := elements[uint8](p[0], n), elements[float32](p[1], n)
 	for i := range dst {
@@ -222,6 +242,7 @@ func toByte(_ *step, n int, p [4]unsafe.Pointer) {
 	}
 }
 
+// intToByte saturates.
 func intToByte(_ *step, n int, p [4]unsafe.Pointer) {
 	dst, x := elements[uint8](p[0], n), elements[int32](p[1], n)
 	for i := range dst {
@@ -229,6 +250,7 @@ func intToByte(_ *step, n int, p [4]unsafe.Pointer) {
 	}
 }
 
+// byteToInt widens.
 func byteToInt(_ *step, n int, p [4]unsafe.Pointer) {
 	dst, x := elements[int32](p[0], n), elements[uint8](p[1], n)
 	for i := range dst {
@@ -247,6 +269,7 @@ func intToFloat(s *step, n int, p [4]unsafe.Pointer) {
 	}
 }
 
+// byteToFloat converts exactly.
 func byteToFloat(_ *step, n int, p [4]unsafe.Pointer) {
 	dst, x := elements[float32](p[0], n), elements[uint8](p[1], n)
 	for i := range dst {
