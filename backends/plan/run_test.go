@@ -18,7 +18,7 @@ import (
 // so there each step starts from equal states.
 func TestEager(t *testing.T) {
 	steps := 30
-	for _, m := range modes[1:] {
+	for _, m := range modes[1:3] {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			p := programs[1]
@@ -263,5 +263,49 @@ func TestMeasure(t *testing.T) {
 	}
 	if testflag.Long() {
 		t.Logf("%+v", stages)
+	}
+}
+
+// TestFallbacks counts what runs by definition, on the root, as an eager step does.
+func TestFallbacks(t *testing.T) {
+	for name, way := range map[string]func(w *world) func(){
+		"eager":   func(w *world) func() { return func() { w.root.Run(w.encode) } },
+		"planned": func(w *world) func() { return CompileWith(w.root, w.encode, nil).Run },
+	} {
+		w := newWorld(ref.Round(), tensor.F32, smallEncoder(2), 16, 4, 16, "")
+		step := way(w)
+		step()
+		step()
+		if got := w.root.Fallbacks(); got["Conv2D"] != 24 || got["Write"] != 2 {
+			t.Errorf("%s: %v, want 24 convolutions", name, got)
+		}
+	}
+}
+
+// TestEmpty runs steps that do nothing, or nothing but a copy.
+func TestEmpty(t *testing.T) {
+	for name, b := range map[string]tensor.Backend{"ref": ref.New(), "cpu": openCPU(t)} {
+		root := tensor.Open(b)
+		x, y := root.New(tensor.Of(tensor.I32)), root.New(tensor.Of(tensor.I32))
+		tensor.Set(x, []int32{7})
+		Compile(root, func(*tensor.Scope) {}).Run()
+		p := Compile(root, func(s *tensor.Scope) { s.Assign(y, s.Enter(x)) })
+		p.Run()
+		if v, err := tensor.Data[int32](y); err != nil || v[0] != 7 || p.Stats().Instructions != 1 {
+			t.Errorf("%s: %v, %v; %v", name, v, err, p)
+		}
+	}
+}
+
+// TestSteady trains on the cpu without allocating there either.
+func TestSteady(t *testing.T) {
+	w := newWorld(openCPU(t), tensor.F32, smallEncoder(8), 64, 8, 32, "lars")
+	p := Compile(w.root, w.train)
+	w.set(0, false)
+	for range 3 {
+		p.Run()
+	}
+	if n := testing.AllocsPerRun(5, p.Run); n != 0 {
+		t.Errorf("%v allocations a step, want 0", n)
 	}
 }

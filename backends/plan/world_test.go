@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kith/autograd"
+	"kith/backends/cpu"
 	"kith/backends/ref"
 	"kith/nn"
 	"kith/nnclr"
@@ -43,10 +44,20 @@ type mode struct {
 	compute tensor.DType
 }
 
+// likeCPU asks the cpu backend what it would run, and runs the definitions of that.
+func likeCPU() tensor.Backend {
+	b, err := cpu.Open("generic")
+	if err != nil {
+		panic(err)
+	}
+	return ref.Like(b)
+}
+
 var modes = []mode{
 	{"exact", func() tensor.Backend { return willing{ref.New()} }, tensor.F32},
 	{"round F32", func() tensor.Backend { return willing{ref.Round()} }, tensor.F32},
 	{"round BF16", func() tensor.Backend { return willing{ref.Round()} }, tensor.BF16},
+	{"like cpu", likeCPU, tensor.F32},
 }
 
 // A world is everything that a training step needs.
