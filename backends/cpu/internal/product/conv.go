@@ -5,6 +5,7 @@ package product
 type Conv struct {
 	N, H, W, C, K, R, S int
 	Stride, Pad         int
+	Half                bool // as in Gemm; Winograd's algorithm stays with float32
 }
 
 // A Pass names what is computed.
@@ -25,19 +26,22 @@ func (c Conv) Q() int { return (c.W+2*c.Pad-c.S)/c.Stride + 1 }
 // plain reports whether the convolution is a product of matrices as they lie.
 func (c Conv) plain() bool { return c.R == 1 && c.S == 1 && c.Stride == 1 && c.Pad == 0 }
 
+// halves reports whether the passes with packed filters use pairs: products of matrices do.
+func (c Conv) halves() bool { return c.Half && c.plain() }
+
 // forward returns the forward pass as a product: patches by filters.
 func (c Conv) forward() Gemm {
-	return Gemm{M: c.N * c.P() * c.Q(), N: c.K, K: c.R * c.S * c.C, TransB: true}
+	return Gemm{M: c.N * c.P() * c.Q(), N: c.K, K: c.R * c.S * c.C, TransB: true, Half: c.halves()}
 }
 
 // gradX returns a phase of the gradient with respect to x as a product.
 func (c Conv) gradX(f phase) Gemm {
-	return Gemm{M: c.N * f.rows * f.columns, N: c.C, K: f.r * f.s * c.K}
+	return Gemm{M: c.N * f.rows * f.columns, N: c.C, K: f.r * f.s * c.K, Half: c.halves()}
 }
 
 // gradW returns the gradient with respect to w as a product over pixels.
 func (c Conv) gradW() Gemm {
-	return Gemm{M: c.K, N: c.R * c.S * c.C, K: c.N * c.P() * c.Q(), TransA: true}
+	return Gemm{M: c.K, N: c.R * c.S * c.C, K: c.N * c.P() * c.Q(), TransA: true, Half: c.Half}
 }
 
 // Chunks returns the number of row chunks of the output of a pass, each of at most 1,024 rows.
@@ -80,7 +84,10 @@ func (e *Engine) PackedFilters(c Conv, p Pass) int {
 		return winoParts * c.winoComp()
 	}
 	if p == Forward {
-		return c.forward().PackedLen()
+		return e.PackedLen(c.forward())
+	}
+	if c.plain() {
+		return e.PackedLen(c.gradX(c.phase(0)))
 	}
 	return panels(c.C) * cols * c.R * c.S * c.K
 }
@@ -93,6 +100,10 @@ func (e *Engine) PackFilters(dst, w []float32, c Conv, p Pass) {
 	}
 	if p == Forward {
 		e.Pack(dst, Operand{Data: w}, c.forward())
+		return
+	}
+	if c.plain() {
+		e.Pack(dst, Operand{Data: w}, c.gradX(c.phase(0)))
 		return
 	}
 	e.packTurned(dst, w, c)

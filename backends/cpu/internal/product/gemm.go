@@ -6,6 +6,11 @@ type Gemm struct {
 	TransA  bool // a is stored [K, M]
 	TransB  bool // b is stored [N, K]
 	Whole   bool // never cut the depth: each element is a single chain (similarity search)
+
+	// Half says that the elements of both operands are bf16 numbers, as float32. Where the machine
+	// has a fast dot product of such, it is used: sums in float32, not in the promise of equal bits
+	// between levels.
+	Half bool
 }
 
 const (
@@ -49,13 +54,19 @@ func (g Gemm) cut() (block, each int) {
 	return block, each
 }
 
+// half reports whether a product is computed with dot products of bf16 pairs.
+func (e *Engine) half(g Gemm) bool {
+	able := e.kern.HalfFast || e.opt.Half && e.kern.HalfF[1] != nil
+	return g.Half && able && !g.Whole && !(g.TransA && g.TransB)
+}
+
 // Gemm computes a product.
 func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 	if g.TransA {
 		e.gemmTall(out, a, b, g, nil)
 		return
 	}
-	packed := e.share(g.PackedLen())
+	packed := e.share(e.PackedLen(g))
 	e.Pack(packed, b, g)
 	e.PackedGemm(out, a, packed, g)
 }

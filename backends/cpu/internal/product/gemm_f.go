@@ -23,6 +23,7 @@ type gemmF struct {
 	depth               int // of a block
 	group               int // columns of a group
 	copyA               bool
+	half                bool // elements in the tiles are pairs of bf16
 }
 
 // runF computes out = a·b, or with rows in windows of larger tensors.
@@ -35,9 +36,10 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 	t.block, t.each = g.cut()
 	t.chunks = ceil(g.M, t.block*t.each)
 	// Rows a multiple of 4 KiB apart would share one set of L1.
-	t.copyA = a.Load != nil || w.im != nil || w.pitchA*4%4096 == 0
+	t.half = e.half(g)
+	t.copyA = t.half || a.Load != nil || w.im != nil || w.pitchA*4%4096 == 0
 	t.group = t.columns()
-	e.reserve(t.block*spread(t.depth) + t.block*(t.group+cols))
+	e.reserve(2*t.block*spread(t.depth) + t.block*(t.group+cols))
 	e.pool.Run(t.chunks*ceil(g.N, t.group), t)
 	*t = gemmF{}
 }
@@ -62,7 +64,7 @@ func (t *gemmF) Chunk(i int) {
 	defer s.free()
 	chunk, n0 := i%t.chunks, i/t.chunks*t.group
 	n1 := min(n0+t.group, t.g.N)
-	abuf := s.floats(t.block * spread(t.depth))
+	abuf := s.floats(2 * t.block * spread(t.depth))
 	cbuf := s.floats(t.block * (t.group + cols))
 	rows := t.block * t.each
 	for m0 := chunk * rows; m0 < min((chunk+1)*rows, t.g.M); m0 += t.block {
@@ -92,15 +94,20 @@ func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
 	for k0 := 0; k0 < t.g.K; k0 += t.depth {
 		depth := min(t.depth, t.g.K-k0)
 		a, pitch := t.rowsOf(abuf, c.Row, c.Rows, k0, depth)
+		table, all, done := &t.e.kern.F, t.g.K, k0
+		if t.half {
+			table, all, done = &t.e.kern.HalfF, ceil(all, 2), done/2
+			a, pitch, depth = t.pairs(abuf, a, pitch, c.Rows, depth)
+		}
 		for n := 0; n < c.Cols; n += cols {
-			b := t.packed[((c.Col+n)/cols*t.g.K+k0)*cols:]
+			b := t.packed[((c.Col+n)/cols*all+done)*cols:]
 			if wide := c.Cols - n; wide < cols {
 				edge := cbuf[t.block*t.group:]
-				t.e.product(s, edge, cols, a, pitch, b, c.Rows, depth, false)
+				t.e.product(table, s, edge, cols, a, pitch, b, c.Rows, depth, false)
 				fold(c.Data[n:], c.Pitch, edge, c.Rows, wide, add)
 				continue
 			}
-			t.e.product(s, c.Data[n:], c.Pitch, a, pitch, b, c.Rows, depth, add)
+			t.e.product(table, s, c.Data[n:], c.Pitch, a, pitch, b, c.Rows, depth, add)
 		}
 		add = true
 	}
@@ -125,16 +132,29 @@ func (t *gemmF) rowsOf(buf []float32, m0, rows, k0, depth int) (a []float32, pit
 		return buf, pitch
 	}
 	// Whole rows that do not alias are loaded as they lie, many at a time.
-	if pitch = depth; depth < t.w.pitchA || depth*4%4096 == 0 {
+	if pitch = depth; depth < t.w.pitchA || depth*4%4096 == 0 || t.half && depth&1 != 0 {
 		pitch = spread(depth)
 	}
-	t.a.gather(buf, pitch, nil, t.w.pitchA, m0, rows, k0, depth)
+	t.a.gather(buf, pitch, buf[t.block*spread(t.depth):], t.w.pitchA, m0, rows, k0, depth)
 	return buf, pitch
+}
+
+// pairs turns rows of a block into pairs of bf16, behind them in the buffer.
+func (t *gemmF) pairs(buf, a []float32, pitch, rows, depth int) ([]float32, int, int) {
+	half := ceil(depth, 2)
+	to, ld := buf[t.block*spread(t.depth):], spread(half)
+	for r := range rows {
+		if depth&1 != 0 {
+			a[r*pitch+depth] = 0
+		}
+		t.e.kern.PairColumns(&to[r*ld], &a[r*pitch], half)
+	}
+	return to, ld, half
 }
 
 // product sets or adds rows×32 elements of c: rows of a times a panel. It cuts the rows evenly, so
 // that no tile is left with too few sums to hide the latency of an addition.
-func (e *Engine) product(s *slot, c []float32, ldc int, a []float32, lda int, b []float32, rows, depth int, add bool) {
+func (e *Engine) product(table *[15]func(*simd.TileF), s *slot, c []float32, ldc int, a []float32, lda int, b []float32, rows, depth int, add bool) {
 	f := &s.f
 	f.Taps, f.Off, f.Depth, f.LDA, f.LDC, f.B = 1, &s.zero, depth, 4*lda, 4*ldc, &b[0]
 	f.Add = 0
@@ -142,12 +162,12 @@ func (e *Engine) product(s *slot, c []float32, ldc int, a []float32, lda int, b 
 		f.Add = 1
 	}
 	pieces, size, big := split(rows, e.kern.Rows)
-	e.tiles(f, c, ldc, a, lda, 0, big, size+1)
-	e.tiles(f, c, ldc, a, lda, big*(size+1), pieces-big, size)
+	tiles(table, f, c, ldc, a, lda, 0, big, size+1)
+	tiles(table, f, c, ldc, a, lda, big*(size+1), pieces-big, size)
 }
 
 // tiles runs n tiles of m rows each, from row r on.
-func (e *Engine) tiles(f *simd.TileF, c []float32, ldc int, a []float32, lda, r, n, m int) {
+func tiles(table *[15]func(*simd.TileF), f *simd.TileF, c []float32, ldc int, a []float32, lda, r, n, m int) {
 	if n == 0 {
 		return
 	}
@@ -156,7 +176,7 @@ func (e *Engine) tiles(f *simd.TileF, c []float32, ldc int, a []float32, lda, r,
 	if m > 7 {
 		f.A1, f.C1 = &a[(r+7)*lda], &c[(r+7)*ldc]
 	}
-	e.kern.F[m](f)
+	table[m](f)
 }
 
 // fold copies or adds wide columns of the panel-wide rows of edge to c.

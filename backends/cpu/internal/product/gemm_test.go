@@ -11,6 +11,7 @@ import (
 
 	"kith/backends/cpu/internal/arena"
 	"kith/backends/cpu/internal/simd"
+	"kith/internal/bf16"
 	"kith/internal/par"
 )
 
@@ -23,6 +24,13 @@ func random(r *rand.Rand, n int) []float32 {
 		x[i] = float32(r.NormFloat64())
 	}
 	return x
+}
+
+// round makes x bf16 numbers.
+func round(x []float32) {
+	for i, v := range x {
+		x[i] = bf16.Round(v)
+	}
 }
 
 // lattice returns n integers, a quarter of them 0, small enough that sums of depth products are
@@ -104,6 +112,7 @@ func gemmCases() []gemmCase {
 	pick := func() int { return sizes[r.IntN(len(sizes))] }
 	for i := range 60 {
 		g := Gemm{M: pick(), N: pick(), K: pick(), TransA: i&1 != 0, TransB: i&2 != 0}
+		g.Half = r.IntN(3) == 0
 		list = append(list, gemmCase{Gemm: g, add: r.IntN(3) == 0, load: r.IntN(3) == 0, discard: r.IntN(4) == 0})
 	}
 	for _, g := range []Gemm{
@@ -112,7 +121,9 @@ func gemmCases() []gemmCase {
 		{M: 1500, N: 40, K: 20}, {M: 70, N: 40, K: 5000, TransA: true}, {M: 120, N: 530, K: 300, TransA: true},
 		{M: 40, N: 70, K: 700, TransA: true, TransB: true}, {M: 65, N: 40, K: 1200, Whole: true},
 	} {
-		list = append(list, gemmCase{Gemm: g}, gemmCase{Gemm: g, add: true, load: true})
+		half := g
+		half.Half = true
+		list = append(list, gemmCase{Gemm: g}, gemmCase{Gemm: g, add: true, load: true}, gemmCase{Gemm: half, load: true})
 	}
 	return list
 }
@@ -185,16 +196,21 @@ func TestGemm(t *testing.T) {
 	for _, c := range gemmCases() {
 		r := rand.New(rand.NewPCG(3, 4))
 		a, b, old := random(r, c.M*c.K), random(r, c.K*c.N), random(r, c.M*c.N)
+		if c.Half {
+			round(a)
+			round(b)
+		}
 		want, abs := c.naive(a, b, old)
 		ai, bi, oldi := lattice(r, c.M*c.K, c.K), lattice(r, c.K*c.N, c.K), lattice(r, c.M*c.N, c.K)
 		exact, _ := c.naive(ai, bi, oldi)
 		var first []float32
-		engines(t, Options{}, func(name string, e *Engine) {
+		engines(t, Options{Half: true}, func(name string, e *Engine) {
 			t.Run(c.String()+"/"+name, func(t *testing.T) {
 				got := c.run(t, e, a, b, old)
 				gammaK(t, got, want, abs, c.K+1)
+				// Products of bf16 pairs are promised equal for threads only.
 				if e.kern != simd.ProductsOf(simd.Generic) {
-					if first == nil {
+					if first == nil || c.Half && len(e.slots) == 1 {
 						first = got
 					}
 					sameBits(t, got, first)
@@ -320,6 +336,27 @@ func BenchmarkGemm(b *testing.B) {
 				pool := par.New(threads)
 				defer pool.Close()
 				e := New(pool, simd.Detect(), Options{Alloc: alloc})
+				bench(b, pool, simd.Detect(), 2*float64(g.M)*float64(g.N)*float64(g.K), func() {
+					e.Gemm(out, Operand{Data: x}, Operand{Data: w}, g)
+				})
+			})
+		}
+	}
+}
+
+func BenchmarkHalf(b *testing.B) {
+	for _, g := range []Gemm{
+		{M: 1024, N: 1024, K: 1024}, {M: 25088, N: 64, K: 256}, {M: 25088, N: 256, K: 64}, {M: 6272, N: 128, K: 512},
+		{M: 1568, N: 1024, K: 256}, {M: 392, N: 512, K: 2048}, {M: 512, N: 128, K: 6272, TransA: true},
+	} {
+		alloc := floats(b)
+		x, w, out := alloc(g.M*g.K), alloc(g.K*g.N), Output{Data: alloc(g.M * g.N)}
+		g.Half = true
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%dx%dx%d/ta=%v/T%d", g.M, g.N, g.K, g.TransA, threads), func(b *testing.B) {
+				pool := par.New(threads)
+				defer pool.Close()
+				e := New(pool, simd.Detect(), Options{Alloc: alloc, Half: true})
 				bench(b, pool, simd.Detect(), 2*float64(g.M)*float64(g.N)*float64(g.K), func() {
 					e.Gemm(out, Operand{Data: x}, Operand{Data: w}, g)
 				})

@@ -1,5 +1,7 @@
 package product
 
+import "kith/backends/cpu/internal/simd"
+
 // Blocking of products by family W.
 const (
 	tallDepth = 128 // depth of a block; its sums start from zero
@@ -18,6 +20,7 @@ type gemmW struct {
 	a, b  Operand
 	im    *patches // b is the patches of a map
 	panel bool     // b is packed in panels
+	half  bool     // elements in the tiles are pairs of bf16
 
 	down, across int // rectangles
 	slabs, slab  int // slabs, and depth of each
@@ -41,7 +44,7 @@ func (e *Engine) gemmTall(out Output, a, b Operand, g Gemm, im *patches) {
 	}
 	packed := 0
 	if g.TransB {
-		packed = g.PackedLen()
+		packed = e.PackedLen(g)
 	}
 	mem := e.share(partial + packed)
 	t.partial = mem[:partial]
@@ -49,7 +52,8 @@ func (e *Engine) gemmTall(out Output, a, b Operand, g Gemm, im *patches) {
 		e.Pack(mem[partial:], b, g)
 		t.b, t.panel = Operand{Data: mem[partial:]}, true
 	}
-	e.reserve(tallDepth*(spread(tallRows)+spread(tallCols)) + tallRows*cols + max(mostLoad, tallCols))
+	t.half = e.half(g)
+	e.reserve(tallDepth*(spread(tallRows)+spread(tallCols))*3/2 + tallRows*cols + max(mostLoad, tallCols))
 	e.pool.Run(t.down*t.across*t.slabs, t)
 	if partial > 0 || out.Done != nil {
 		e.slabs = slabTask{out: out, partial: t.partial, m: g.M, n: g.N}
@@ -72,6 +76,8 @@ func (t *gemmW) Chunk(i int) {
 	}
 	abuf := s.floats(tallDepth * spread(tallRows))
 	bbuf := s.floats(tallDepth * spread(tallCols))
+	apair := s.floats(tallDepth / 2 * spread(tallRows))
+	bpair := s.floats(tallDepth / 2 * spread(tallCols))
 	tmp := s.floats(mostLoad)
 	edge := s.floats(tallRows * cols)
 	k1 := min((slab+1)*t.slab, t.g.K)
@@ -91,8 +97,14 @@ func (t *gemmW) Chunk(i int) {
 		case !t.panel:
 			t.b.gather(bbuf, ldb, tmp, t.g.N, k, depth, n0, n1-n0)
 		}
+		table, ablock, bblock := &t.e.kern.W, abuf, bbuf
+		if t.half {
+			t.e.pairRows(apair, abuf, lda, m1-m0, depth)
+			t.e.pairRows(bpair, bbuf, ldb, n1-n0, depth)
+			table, ablock, bblock, depth = &t.e.kern.HalfW, apair, bpair, ceil(depth, 2)
+		}
 		for n := n0; n < n1; n += cols {
-			b, ldb := bbuf[n-n0:], ldb
+			b, ldb := bblock[n-n0:], ldb
 			if t.panel {
 				b, ldb = t.b.Data[(n/cols*t.g.K+k)*cols:], cols
 			}
@@ -100,7 +112,7 @@ func (t *gemmW) Chunk(i int) {
 			if n1-n < cols {
 				c, ldc, plus = edge, cols, false
 			}
-			t.e.outer(s, c, ldc, abuf, lda, b, ldb, m1-m0, depth, plus)
+			t.e.outer(table, s, c, ldc, ablock, lda, b, ldb, m1-m0, depth, plus)
 			if n1-n < cols {
 				fold(out[m0*t.g.N+n:], t.g.N, edge, m1-m0, n1-n, add)
 			}
@@ -109,8 +121,19 @@ func (t *gemmW) Chunk(i int) {
 	}
 }
 
+// pairRows makes pairs of neighboring rows of a block, n elements of rows that are ld apart. A last
+// one alone is paired with zeros.
+func (e *Engine) pairRows(to, from []float32, ld, n, rows int) {
+	if rows&1 != 0 {
+		clear(from[rows*ld:][:n])
+	}
+	for r := 0; r < rows; r += 2 {
+		e.kern.PairRows(&to[r/2*ld], &from[r*ld], &from[(r+1)*ld], n)
+	}
+}
+
 // outer sets or adds rows×32 elements of c: columns of a times a panel, depth-major both.
-func (e *Engine) outer(s *slot, c []float32, ldc int, a []float32, lda int, b []float32, ldb, rows, depth int, add bool) {
+func (e *Engine) outer(table *[15]func(*simd.TileW), s *slot, c []float32, ldc int, a []float32, lda int, b []float32, ldb, rows, depth int, add bool) {
 	w := &s.w
 	w.Rows, w.Cols, w.LDA, w.LDB, w.LDC, w.B = 1, depth, 4*lda, 4*ldb, 4*ldc, &b[0]
 	w.Add = 0
@@ -124,7 +147,7 @@ func (e *Engine) outer(s *slot, c []float32, ldc int, a []float32, lda int, b []
 			m++
 		}
 		w.A, w.C = &a[r], &c[r*ldc]
-		e.kern.W[m](w)
+		table[m](w)
 		r += m
 	}
 }

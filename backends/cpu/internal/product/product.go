@@ -54,6 +54,9 @@ type Options struct {
 	// Strict keeps to direct convolution, whose errors are those of a plain sum.
 	Strict bool
 
+	// Half uses dot products of bf16 pairs also where multiply-adds of float32 are faster.
+	Half bool
+
 	// Alloc returns scratch memory of n elements, aligned to 64 bytes. The default is the Go heap.
 	Alloc func(n int) []float32
 }

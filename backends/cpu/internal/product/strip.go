@@ -184,6 +184,6 @@ func (t *stripF) row(s *slot, strip, edge, b []float32, image, o, at, r0, r1, e,
 func (t *stripF) outputs(s *slot, c []float32, ldc int, a []float32) {
 	pieces, size, big := split(t.p.q, t.e.kern.Rows)
 	lda := t.p.stride * t.p.c
-	t.e.tiles(&s.f, c, ldc, a, lda, 0, big, size+1)
-	t.e.tiles(&s.f, c, ldc, a, lda, big*(size+1), pieces-big, size)
+	tiles(&t.e.kern.F, &s.f, c, ldc, a, lda, 0, big, size+1)
+	tiles(&t.e.kern.F, &s.f, c, ldc, a, lda, big*(size+1), pieces-big, size)
 }

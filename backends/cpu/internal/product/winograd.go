@@ -302,7 +302,7 @@ func (t *winoF) products(s *slot, v, m parts, u0, u1, col int) int {
 	for i := range winoParts {
 		for p := 0; p < n; p += cols {
 			for k := 0; k < depth; k += block {
-				t.e.product(s, m.data[i*m.comp+p:], m.row, v.data[i*v.comp+k:], v.row,
+				t.e.product(&t.e.kern.F, s, m.data[i*m.comp+p:], m.row, v.data[i*v.comp+k:], v.row,
 					t.u[i*t.comp+(col+p)*depth+k*cols:], tiles, min(block, depth-k), k > 0)
 			}
 		}

@@ -141,7 +141,7 @@ func (t *winoW) sumSlab(s *slot, i int) {
 // multiply sets or adds one component of n filters from k on, summed over tiles.
 func (t *winoW) multiply(s *slot, du []float32, v, d parts, part, k, n, tiles int, add bool) {
 	for c := 0; c < t.c.C; c += cols {
-		t.e.outer(s, du[part*t.comp+k*t.c.C+c:], t.c.C, d.data[part*d.comp+k:], d.row,
+		t.e.outer(&t.e.kern.W, s, du[part*t.comp+k*t.c.C+c:], t.c.C, d.data[part*d.comp+k:], d.row,
 			v.data[part*v.comp+c:], v.row, n, tiles, add)
 	}
 }

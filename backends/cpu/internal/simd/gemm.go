@@ -62,6 +62,21 @@ type Products struct {
 	// for k < depth, a multiple of 8, and j < 32.
 	Transpose func(dst, src *float32, depth, pitch int)
 
+	// HalfF and HalfW are F and W on pairs of bf16 numbers, nil where the machine has no such dot
+	// product: an element of a, b or a panel is two neighbors in depth, the first one in the low
+	// half, and each step adds two products to a sum, the second one first, rounding twice.
+	HalfF [15]func(t *TileF)
+	HalfW [15]func(t *TileW)
+
+	// HalfFast says that HalfF and HalfW are faster than F and W. On AMD's cores they run at twice the
+	// rate, on Intel's at half of it, where bf16 lives in the matrix unit instead.
+	HalfFast bool
+
+	// PairRows makes pairs of two rows of n floats that hold bf16 numbers, PairColumns of neighbors in
+	// a row, n pairs. Both work in whole vectors: operands end where n, rounded up to 16, does.
+	PairRows    func(dst, lo, hi *float32, n int)
+	PairColumns func(dst, src *float32, n int)
+
 	Peak func(loops int) // runs PeakFlops·loops operations of independent multiply-adds
 
 	PeakFlops int

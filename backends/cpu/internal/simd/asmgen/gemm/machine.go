@@ -2,6 +2,7 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -13,11 +14,16 @@ type machine struct {
 	lanes  int               // floats in one
 	rows   int               // tallest tile
 	halves int               // passes over a panel of 32 columns, two vectors each
+
+	// pairs says that elements are pairs of bf16, multiplied by VDPBF16PS. Everything else about a
+	// tile is the same.
+	pairs bool
 }
 
 var (
-	avx2   = machine{"AVX2", ymm, 8, 6, 2}
-	avx512 = machine{"AVX512", zmm, 16, 14, 1}
+	avx2   = machine{"AVX2", ymm, 8, 6, 2, false}
+	avx512 = machine{"AVX512", zmm, 16, 14, 1, false}
+	bf16   = machine{"BF16", zmm, 16, 14, 1, true}
 )
 
 var ymm = []reg.VecPhysical{
@@ -63,7 +69,11 @@ func (v machine) step(m int, a func(row int) Mem, b Mem) {
 		// A separate broadcast, not the embedded form, which costs a load for each product.
 		VBROADCASTSS(a(r), v.spread(r))
 		for h := range 2 {
-			VFMADD231PS(v.panel(h), v.spread(r), v.acc(r, h))
+			if v.pairs {
+				dotPairs(2*r+h, 2*v.rows+h, 2*v.rows+2+r%2)
+			} else {
+				VFMADD231PS(v.panel(h), v.spread(r), v.acc(r, h))
+			}
 		}
 	}
 }
@@ -119,4 +129,21 @@ func (p pitch) rows(lo, hi reg.GPPhysical) func(int) Mem {
 		}
 		return p.row(hi, r-7)
 	}
+}
+
+// dotPairs emits VDPBF16PS on 512-bit registers, which the assembler does not know:
+// dst += src1·src2, pair by pair.
+func dotPairs(dst, src1, src2 int) {
+	for _, b := range evex512(2, 0x52, dst, src1, src2) {
+		Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []Op{Imm(uint64(b))}})
+	}
+}
+
+// evex512 encodes an EVEX.512 instruction of map 0F38 on registers; pp is 2 (F3) or 3 (F2).
+func evex512(pp, opcode byte, dst, src1, src2 int) []byte {
+	inv := func(bit int) byte { return byte(bit&1) ^ 1 }
+	p0 := inv(dst>>3)<<7 | inv(src2>>4)<<6 | inv(src2>>3)<<5 | inv(dst>>4)<<4 | 2
+	p1 := byte(^src1&15)<<3 | 4 | pp
+	p2 := byte(0x40) | inv(src1>>4)<<3
+	return []byte{0x62, p0, p1, p2, opcode, 0xc0 | byte(dst&7)<<3 | byte(src2&7)}
 }

@@ -21,6 +21,14 @@ func main() {
 	for m := 1; m <= 6; m++ {
 		tileW(avx2, m)
 	}
+	for m := 1; m <= 14; m++ {
+		tileF(bf16, m)
+	}
+	for m := 1; m <= 14; m++ {
+		tileW(bf16, m)
+	}
+	pairRows()
+	pairColumns()
 	copyPanels()
 	transpose()
 	for _, v := range []machine{avx2, avx512} {
