@@ -67,7 +67,8 @@ func (f *Fused) Infer(in []Spec) ([]Spec, error) {
 
 // Eval runs Eval of the parts, rounding between them as stores would.
 func (f *Fused) Eval(out, in []Array) {
-	exact := slices.ContainsFunc(in, func(a Array) bool { return a.DType == F64 })
+	is64 := func(a Array) bool { return a.DType == F64 }
+	exact := slices.ContainsFunc(in, is64) || slices.ContainsFunc(out, is64) // all inputs may be integers
 	values := slices.Clone(in)
 	for _, p := range f.Body {
 		args, _ := pick(values, p.In)
