@@ -309,3 +309,31 @@ func TestSteady(t *testing.T) {
 		t.Errorf("%v allocations a step, want 0", n)
 	}
 }
+
+// TestExactIntegers fuses a chain that reads integers alone, on a backend where floats are F64.
+func TestExactIntegers(t *testing.T) {
+	var got [2]float64
+	for k := range got {
+		root := tensor.Open(willing{ref.New()})
+		n, y := root.New(tensor.Of(tensor.I32)), root.New(tensor.Of(tensor.F32))
+		tensor.Set(n, []int32{7})
+		step := func(s *tensor.Scope) { s.Assign(y, s.Enter(n).Cast(tensor.F32).Scale(0.1).Exp()) }
+		run := func() { root.Run(step) }
+		if k == 1 {
+			p := Compile(root, step)
+			if len(p.Program()) != 1 {
+				t.Fatalf("%v: want one fused op", p)
+			}
+			run = p.Run
+		}
+		run()
+		v, err := tensor.Data[float64](y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[k] = v[0]
+	}
+	if got[0] != got[1] || got[0] != math.Exp(7*0.1) {
+		t.Errorf("op by op %v, planned %v", got[0], got[1])
+	}
+}
