@@ -27,6 +27,14 @@ func cores(n settings.Auto) int {
 	return int(n)
 }
 
+// decoders is the same for the threads that decode, of which there may be none.
+func decoders(n settings.Extra) int {
+	if n < 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return int(n)
+}
+
 func dataOptions(s *settings.Settings) data.Options {
 	return data.Options{
 		IgnoreEXIF: s.EXIF == "ignore", TIFF: s.TIFF, Tolerant: s.Tolerant, FollowLinks: s.Links, Labels: s.Labels,
@@ -68,7 +76,7 @@ var (
 
 func buildLoader(s *settings.Settings, images data.Dataset, views []data.View) *data.Loader {
 	return &data.Loader{
-		Data: images, Views: views, Size: int(s.Batch), Workers: cores(s.Workers), Key: seedOf(s),
+		Data: images, Views: views, Size: int(s.Batch), Workers: decoders(s.Workers), Key: seedOf(s),
 		Bad: &data.Bad{Fail: s.Bad == "fail", Max: float64(s.MaxBad)},
 	}
 }

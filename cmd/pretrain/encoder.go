@@ -75,6 +75,6 @@ func (t *trained) extractor(d data.Dataset) (*eval.Extractor, data.View, error) 
 	}
 	view := data.EvalView(d, int(t.s.Size), views[0].Crop.Filter, views[0].Norm)
 	e := eval.NewExtractor(t.root, t.encoder, view, evalBatch, compute(t.s, t.root.Backend()), t.s.Eager)
-	e.Workers = cores(t.s.Workers)
+	e.Workers = decoders(t.s.Workers)
 	return e, view, nil
 }

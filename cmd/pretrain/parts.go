@@ -59,6 +59,9 @@ func openParts(s *settings.Settings) (p *parts, err error) {
 	if p.loader.Steps() == 0 {
 		return nil, tooFew(s, p.sets.Train.Len())
 	}
+	if err := p.pace(s); err != nil {
+		return nil, err
+	}
 	p.view = data.EvalView(p.sets.Train, int(s.Size), views[0].Crop.Filter, views[0].Norm)
 	if p.course, err = buildCourse(s, p.loader.Steps()); err != nil {
 		return nil, err
@@ -98,7 +101,8 @@ func (p *parts) job(s *settings.Settings) *train.Job {
 	j.Look = &train.Look{Data: p.sets.Train, View: p.view, Queries: followed(p.sets.Train, key), Nearest: nearest}
 	if p.sets.Score != nil {
 		j.Score = &train.Score{
-			Bank: capped(p.sets.Bank, s.Bank, key), Queries: p.sets.Score, View: p.view, Batch: evalBatch, Workers: cores(s.Workers),
+			Bank: capped(p.sets.Bank, s.Bank, key), Queries: capped(p.sets.Score, max(s.Bank/voters, leastQueries), key),
+			View: p.view, Batch: evalBatch, Workers: decoders(s.Workers),
 			KNN: eval.KNN{K: s.KNNK, T: s.KNNT}, Few: fewLabels, Key: key,
 		}
 	}

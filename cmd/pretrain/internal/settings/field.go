@@ -161,6 +161,8 @@ func value(v reflect.Value) (float64, bool) {
 	switch x := v.Interface().(type) {
 	case Override:
 		return x.Value, x.Given
+	case Extra:
+		return float64(x), x >= 0
 	case Auto:
 		return float64(x), x != 0
 	case int:

@@ -79,7 +79,7 @@ type Train struct {
 	Device    string `key:"device" group:"machine" default:"auto" neutral:"yes" help:"auto, cpu, cpu:generic, cpu:avx2, cpu:avx512, cuda:0"`
 	Precision string `key:"precision" group:"machine" default:"auto" oneof:"auto|f32|fp32|bf16" help:"auto is f32 on a CPU and bf16 on a GPU"`
 	Threads   Auto   `key:"threads" group:"machine" default:"auto" min:"1" neutral:"yes" help:"threads that compute; auto takes all cores; results do not depend on it"`
-	Workers   Auto   `key:"workers" group:"machine" default:"auto" min:"1" neutral:"yes" help:"threads that decode images; auto takes all cores; results do not depend on it"`
+	Workers   Extra  `key:"workers" group:"machine" default:"auto" neutral:"yes" help:"threads that decode images; 0 decodes between steps, auto takes all cores; results do not depend on it"`
 	Eager     bool   `key:"eager" group:"machine" default:"off" neutral:"yes" help:"run each op at once instead of a compiled plan, for debugging"`
 
 	Quiet  bool   `key:"quiet" group:"console" default:"off" neutral:"yes" help:"print the last line and errors only"`

@@ -91,6 +91,16 @@ func TestLengths(t *testing.T) {
 	}
 }
 
+// TestWorkers: none is a number too, and auto is another.
+func TestWorkers(t *testing.T) {
+	for text, want := range map[string]Extra{"auto": -1, "0": 0, "3": 3} {
+		s, _, err := Load(Input{Recipes: recipes, Line: []Assignment{flag("workers", text)}})
+		if err != nil || s.Workers != want || s.Workers.String() != text {
+			t.Errorf("%s: %v, written %v: %v", text, int(s.Workers), s.Workers, err)
+		}
+	}
+}
+
 func TestShortModelName(t *testing.T) {
 	s, _, err := Load(Input{Recipes: recipes, Line: []Assignment{flag("model", "resnet18-cifar")}})
 	if err != nil {
@@ -123,6 +133,7 @@ func TestErrors(t *testing.T) {
 		{"above the maximum", line(flag("momentum", "2")), `--momentum: 2 is above 1`, "(0 to 1)"},
 		{"wrong word", line(flag("optim", "lasr")), `--optim: "lasr" is none of lars, sgd  (did you mean "lars"?)`, ""},
 		{"zero is not auto", line(flag("queue", "0")), `--queue: "0" is neither a whole number`, "rows of the support set"},
+		{"fewer than none", line(flag("workers", "-1")), `--workers: "-1" is neither a whole number from 0 on nor the word auto`, "threads that decode"},
 		{"wrong switch", line(flag("eager", "maybe")), `--eager: "maybe" is neither on nor off`, ""},
 		{"not a number", line(flag("lr", "NaN")), `--lr: "NaN" is not a number`, ""},
 		{"two lengths", line(flag("epochs", "1"), flag("steps", "2")), "epochs and steps are both given", "leave out one"},

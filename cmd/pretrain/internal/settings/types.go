@@ -178,3 +178,28 @@ func (a Auto) String() string {
 	}
 	return strconv.Itoa(int(a))
 }
+
+// An Extra is a number from 0 on, or -1 where kith is to choose it.
+type Extra int
+
+// UnmarshalText reads a whole number, or the word auto.
+func (x *Extra) UnmarshalText(b []byte) error {
+	if string(b) == "auto" {
+		*x = -1
+		return nil
+	}
+	n, err := strconv.Atoi(string(b))
+	if err != nil || n < 0 {
+		return fmt.Errorf("neither a whole number from 0 on nor the word auto")
+	}
+	*x = Extra(n)
+	return nil
+}
+
+// String writes the number as UnmarshalText reads it.
+func (x Extra) String() string {
+	if x < 0 {
+		return "auto"
+	}
+	return strconv.Itoa(int(x))
+}
