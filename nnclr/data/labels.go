@@ -46,7 +46,7 @@ func (c *collection) fromTable(o Options) error {
 	var all []entry
 	var found []string
 	n := 0
-	for _, d := range c.splits {
+	for _, d := range c.splits { // any order: classes are sorted
 		set, ok := d.(*files)
 		if !ok {
 			return fmt.Errorf("labels: a table labels files, and this source has none")
@@ -67,7 +67,7 @@ func (c *collection) fromTable(o Options) error {
 	for _, e := range all {
 		id[e.name] = e.label
 	}
-	for _, d := range c.splits {
+	for _, d := range c.splits { // any order: each is changed by itself
 		set := d.(*files)
 		set.classes = c.classes
 		for i := range set.entries {

@@ -51,7 +51,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	views, _ := Preset("demo", 32)
+	views, _ := Preset("demo", 8)
 	l := &Loader{Data: d, Views: views, Size: 256, Workers: 2, Key: rng.New(1)}
 	heap := func(e int) uint64 {
 		for _, err := range l.Epoch(e, 0) {
