@@ -249,6 +249,21 @@ func TestString(t *testing.T) {
 	}
 }
 
+// TestMoved counts rows that are written and gathered, not the whole of where they are.
+func TestMoved(t *testing.T) {
+	root := tensor.Open(ref.Round())
+	rows, at := root.New(tensor.Of(tensor.F32, 100, 10)), root.New(tensor.Of(tensor.I32))
+	index, y := root.New(tensor.Of(tensor.I32, 2)), root.New(tensor.Of(tensor.F32, 2, 10))
+	p := CompileWith(root, func(s *tensor.Scope) {
+		s.Assign(y, s.Enter(rows).Gather(s.Enter(index)))
+		s.AssignRows(rows, s.Enter(at), s.Enter(y).Exp())
+	}, nil)
+	want := (8 + 2*80) + 2*80 + 2*4 + 2*80 + (4 + 2*80) // Gather, Exp, a copy of the cursor, Write, WriteRows
+	if got := p.Stats().Moved; got != want {
+		t.Errorf("%s: %d bytes, want %d", show(p.Program()), got, want)
+	}
+}
+
 // TestMeasure finds each pass to pay: instructions, bytes or peak fall, and none of the exact
 // figures of a program without it is better.
 func TestMeasure(t *testing.T) {

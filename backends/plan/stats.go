@@ -20,7 +20,14 @@ func (p *Plan) Stats() Stats { return Stats{len(p.program), moved(p.program), p.
 
 func moved(p []tensor.Instr) (n int) {
 	for _, i := range p {
-		n += traffic(i.In) + traffic(i.Out)
+		switch i.Op.(type) {
+		case tensor.WriteRows: // not all rows of what it writes to
+			n += traffic(i.In[1:]) + i.In[2].Bytes()
+		case tensor.Gather: // nor all that it could read
+			n += traffic(i.In[1:]) + 2*traffic(i.Out)
+		default:
+			n += traffic(i.In) + traffic(i.Out)
+		}
 	}
 	return n
 }
