@@ -6,7 +6,9 @@ import (
 	"kith/tensor"
 )
 
-// The places of a part, in the order of tensor.Fused.
+// The places of a part, in the order of tensor.Fused. Take a convolution of ReLU((x-μ)·a+b) whose
+// result is masked and summed: Sub Mul Add ReLU are its prologue, then the core, ReLUGrad the
+// epilogue, Sum a reduction; what is done with the sum would be the tail.
 const (
 	prologue = iota
 	core
@@ -64,7 +66,8 @@ func within(order, place []int) bool {
 	return n[prologue] <= mostParts && n[epilogue]+n[reduction]+n[tail] <= mostParts
 }
 
-// places is the place of each part; nil if a part behind the core reads one before it.
+// places is the place of each part; nil if a part behind the core reads one before it: prologues
+// run over rows while they are packed, long before the tile that they would be needed in.
 func (g *merger) places() []int {
 	early := g.needs(g.core)
 	place := make([]int, len(g.parts))

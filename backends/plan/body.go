@@ -7,7 +7,8 @@ import (
 )
 
 // A body is what is inside an instruction: one part, or those of a tensor.Fused, with values
-// numbered as there.
+// numbered as there: the inputs first, then the results of each part. Every instruction has one,
+// so passes need not tell single ops from fused ones.
 type body struct {
 	in    int // the first values are the instruction's inputs
 	parts []tensor.Part
@@ -18,7 +19,8 @@ type body struct {
 	cores int           // how many such parts there are
 }
 
-// bodyOf opens an instruction. It panics with *tensor.Error if its parts do not fit.
+// bodyOf opens an instruction. It panics with *tensor.Error if its parts do not fit. The specs of a
+// single op's results are those of its outputs, not Infer's: on an exact root they are F64.
 func bodyOf(i tensor.Instr) *body {
 	b := &body{in: len(i.In), specs: specsOf(i.In)}
 	if f, ok := i.Op.(*tensor.Fused); ok {
@@ -90,7 +92,7 @@ func (b *body) reduces() bool {
 	return slices.ContainsFunc(b.parts, func(p tensor.Part) bool { return columns(p.Op) })
 }
 
-// full is the most elements that a value has.
+// full is the most elements that a value has: what the body's loops run over.
 func (b *body) full() (n int) {
 	for _, s := range b.specs {
 		n = max(n, s.Shape.Size())

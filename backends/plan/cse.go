@@ -40,7 +40,7 @@ func cse(_ tensor.Backend, p []tensor.Instr) []tensor.Instr {
 	return kept
 }
 
-// A numbering gives equal things equal numbers.
+// A numbering gives equal things equal numbers. Ops are comparable, so they can be keys themselves.
 type numbering struct{ of map[any]uint32 }
 
 func (n numbering) number(x any) uint32 {

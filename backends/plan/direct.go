@@ -8,7 +8,7 @@ import (
 
 // direct lets an op write a root tensor's next value where the root tensor is, and drops the
 // copy of the commit. That is right where nothing reads the old value later, and the op itself
-// reads it only at the places that it is writing.
+// reads it only at the places that it is writing. An optimizer then reads p, g, m and writes p, m.
 func direct(_ tensor.Backend, p []tensor.Instr) []tensor.Instr {
 	l := newList(p)
 	for n := range l.each {

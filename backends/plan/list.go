@@ -54,14 +54,20 @@ type node struct {
 }
 
 // A list is a program under change. It knows at any time who makes a buffer and who reads it:
-// asking the program anew after each change is what makes a planner slow.
+// asking the program anew after each change is what makes a planner slow (a minute instead of a
+// tenth of a second for a ResNet-50 step of 7,000 instructions).
+//
+// Nodes carry a growing number, so that "before" is a comparison and readers can be kept sorted.
+// A new node takes the middle between its neighbors; where there is no room left, all are
+// numbered again, which keeps their order and so all that is sorted by it.
 type list struct {
 	ends    node // before the first and behind the last
 	makers  map[tensor.Buffer]*node
 	readers map[tensor.Buffer][]*node // in order, each once
 }
 
-const gap = int64(1) << 32 // between the numbers of two neighbors
+// gap is the distance of two fresh neighbors: room for 32 nodes in one place.
+const gap = int64(1) << 32
 
 func newList(p []tensor.Instr) *list {
 	l := &list{makers: map[tensor.Buffer]*node{}, readers: map[tensor.Buffer][]*node{}}
@@ -118,7 +124,8 @@ func (l *list) number() {
 	}
 }
 
-// remove takes n out. Its makers' entries stay if another node has taken them over.
+// remove takes n out. What it made stays made if another node has taken that over. n still leads
+// on to its neighbors, so that a walk that stands on it can go on.
 func (l *list) remove(n *node) {
 	n.prev.next, n.next.prev, n.gone = n.next, n.prev, true
 	for _, t := range n.Out {
@@ -147,7 +154,8 @@ func (l *list) forget(n *node, b tensor.Buffer) {
 	}
 }
 
-// rebind makes n read t's elements in buffer b instead, at the same offset.
+// rebind makes n read t's elements in buffer b instead, at the same offset. t is one of n's inputs;
+// others may still read the old buffer.
 func (l *list) rebind(n *node, t *tensor.Tensor, b tensor.Buffer) {
 	old, offset := t.Buffer()
 	t.Bind(b, offset)

@@ -35,7 +35,8 @@ func (n *node) gives(t *tensor.Tensor) int {
 	return slices.IndexFunc(n.Out, func(o *tensor.Tensor) bool { return bufferOf(o) == bufferOf(t) })
 }
 
-// A merger builds one body of two.
+// A merger builds one body of two: first the inputs of both, then start, the parts of both, and the
+// values that leave.
 type merger struct {
 	body
 	ins, outs []*tensor.Tensor
@@ -94,7 +95,8 @@ func (g *merger) input(t *tensor.Tensor) int {
 }
 
 // add appends the parts of b, of whose values from gives the numbers of the first, and leaves out
-// those that are there already. It returns the numbers of all values of b.
+// those that are there already: remat has copied x-μ for each reader, and two of them may now be in
+// one body. It returns the numbers of all values of b.
 func (g *merger) add(b *body, from []int) []int {
 	for i, p := range b.parts {
 		in := apply(p.In, func(v int) int { return from[v] })

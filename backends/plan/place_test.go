@@ -87,6 +87,16 @@ func TestRooms(t *testing.T) {
 			}
 		}
 	}
+	live, most := make([]int, len(program)), 0
+	for _, r := range rooms {
+		for n := r.from; n <= r.to; n++ {
+			live[n] += r.bytes
+			most = max(most, live[n])
+		}
+	}
+	if l.bytes > most+most/50 {
+		t.Errorf("the arena has %d bytes, of which %d are in use at most", l.bytes, most)
+	}
 	shared := len(l.rooms) - len(rooms)
 	t.Logf("%d symbols in %d rooms", len(l.rooms), len(rooms))
 	if shared < 50 { // the gradients of 16 blocks, dz, and vectors

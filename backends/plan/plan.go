@@ -10,8 +10,26 @@
 // value gets a place in one arena. Running the step function op by op is the definition, the plan
 // an optimization: both leave the same bits, whatever passes are left out.
 //
+// # Values
+//
 // Passes know values by buffer and offset, not by tensor, so aliases are other names for the same
-// value. A pass is a file and a line in [Passes].
+// value. Within a step root tensors are read-only and every value is written once; the writes of
+// the commit come last. So any order that keeps makers before readers is right, and a pass that
+// moves or copies an instruction has nothing else to look at.
+//
+// # Passes
+//
+// Each can be left out. In the order of their names in [Passes]:
+//
+//   - dead drops what nobody needs
+//   - cse keeps one of equal computations
+//   - remat gives each reader of a cheap value its own copy, so that nobody stores it
+//   - fuse merges instructions into a tensor.Fused where that moves fewer bytes
+//   - lower is the backend's own pass
+//   - direct computes the next value of a root tensor where the root tensor is
+//
+// Only fuse needs the backend's word, and only its column sums may differ in the last bits from
+// unfused ones. A pass is a file and a line in Passes; TestPasses takes it up.
 package plan
 
 import "kith/tensor"
@@ -78,7 +96,8 @@ func settle(root *tensor.Scope, program []tensor.Instr) *Plan {
 	return p
 }
 
-// bind binds all names to the root's arena, if that has moved: a larger plan replaces it.
+// bind binds all names to the root's arena, if that has moved: a larger plan replaces it. What has
+// been captured then holds addresses that are no more.
 func (p *Plan) bind() {
 	arena := p.root.Arena(p.bytes)
 	if arena == p.arena {
@@ -90,7 +109,9 @@ func (p *Plan) bind() {
 	p.arena, p.ran, p.replay = arena, false, nil
 }
 
-// Run queues one step.
+// Run queues one step. The first one replays plainly, since backends may allocate scratch and load
+// kernels in it; from the second on a backend that can captures the step, if it has all kernels:
+// a definition would wait for values in the midst of the recording.
 func (p *Plan) Run() {
 	p.bind()
 	if p.replay != nil {

@@ -6,7 +6,8 @@ import (
 	"kith/tensor"
 )
 
-// deepest is the most ops that remat computes again for one reader.
+// deepest is the most ops that remat computes again for one reader. BatchNorm with ReLU in bf16 has
+// six between a convolution's output and the next one's input.
 const deepest = 8
 
 // remat gives each later reader of a pointwise value a copy of its own, computed from values that
@@ -54,13 +55,13 @@ func (l *list) share(n *node) (changed bool) {
 // smaller than n's: a sum instead of its ReLU gains nothing.
 func (l *list) cone(n, reader *node) (best []*node) {
 	v, least := n.Out[0], n.Out[0].Bytes()
-	cone := []*node{n}
-	for m := n; m != nil && len(cone) <= deepest; cone = append(cone, m) {
+	var cone []*node
+	for m := n; m != nil && len(cone) < deepest; m = l.deeper(cone, v, reader) {
+		cone = append(cone, m)
 		c := l.cost(cone, v, reader)
 		if c.reads <= least && c.kept <= v.Bytes() && (c.stored || c.reads < v.Bytes()) {
 			best, least = slices.Clone(cone), c.reads
 		}
-		m = l.deeper(cone, v, reader)
 	}
 	slices.SortFunc(best, byPlace)
 	return best

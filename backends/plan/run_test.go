@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -350,5 +351,28 @@ func TestExactIntegers(t *testing.T) {
 	}
 	if got[0] != got[1] || got[0] != math.Exp(7*0.1) {
 		t.Errorf("op by op %v, planned %v", got[0], got[1])
+	}
+}
+
+// TestDeterministic plans the same step twice, to the same program at the same places.
+func TestDeterministic(t *testing.T) {
+	text := func() string {
+		w := resnet18.world(t, imagined{willing{ref.Round()}}, tensor.BF16, 4)
+		p := Compile(w.root, w.train)
+		var b strings.Builder
+		for _, i := range p.Program() {
+			fmt.Fprintln(&b, show([]tensor.Instr{i}))
+			for _, ts := range [][]*tensor.Tensor{i.Out, i.In} {
+				for _, t := range ts {
+					if buffer, offset := t.Buffer(); buffer == p.arena {
+						fmt.Fprintln(&b, offset, t.Spec)
+					}
+				}
+			}
+		}
+		return b.String()
+	}
+	if text() != text() {
+		t.Error("two plans of one step differ")
 	}
 }

@@ -31,7 +31,8 @@ func trace(root *tensor.Scope, step func(*tensor.Scope)) []tensor.Instr {
 // Unwrap is the backend that questions go to.
 func (t *tracer) Unwrap() tensor.Backend { return t.Backend }
 
-// Alloc makes a symbol.
+// Alloc makes a symbol: each is one value, so equal symbols are equal values until place lets them
+// share memory.
 func (t *tracer) Alloc(bytes int) tensor.Buffer { return &symbol{bytes} }
 
 // Free does nothing: lifetimes follow from the program.
@@ -69,5 +70,5 @@ func (t *tracer) Upload(*tensor.Tensor, []byte) { panic(&tensor.Error{Err: errUp
 // Download panics: what the host would read has not been computed.
 func (t *tracer) Download([]byte, *tensor.Tensor) error { panic(&tensor.Error{Err: errValues}) }
 
-// Sync panics, as Download does.
+// Sync panics, as Download does: what a step waits for is never there.
 func (t *tracer) Sync() error { panic(&tensor.Error{Err: errValues}) }
