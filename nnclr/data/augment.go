@@ -72,6 +72,8 @@ func jitter(px []float32, op Op, f float32) {
 // crop writes the resized crop as floats, mirrored where the draw says so. A view larger than what
 // it is cut from (Middle of a small picture) is black around it.
 func (a *Augmenter) crop(img *Image, p *Picture, d *Draw) {
+	// Only the pixels of the view are computed: an evaluation view is the middle of a picture that
+	// is never resized as a whole.
 	v := window{
 		x: d.Box[0], y: d.Box[1], w: d.Box[2], h: d.Box[3],
 		outW: d.Out[0], outH: d.Out[1],

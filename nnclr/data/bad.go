@@ -98,6 +98,7 @@ func (b *Bad) judge(all bool) error {
 	b.mu.Lock()
 	tried, bad := b.count, len(b.list)
 	b.mu.Unlock()
+	// Early on a single bad image would be a large share; at the end of an epoch the share is known.
 	limit := b.Max
 	if limit <= 0 {
 		limit = 0.01

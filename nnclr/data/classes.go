@@ -31,6 +31,8 @@ type collection struct {
 
 // arrange reads splits and labels from the paths of a listing.
 func arrange(l *listing, s store, o Options) (*collection, error) {
+	// Byte order of whole paths, on every system: image ids must not depend on how a directory or
+	// an archive happens to be sorted.
 	slices.SortFunc(l.entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	for i := range l.entries {
 		e := &l.entries[i]
@@ -85,6 +87,7 @@ func (c *collection) label(entries []entry) {
 		folders[e.split][class]++
 	}
 	all := make(map[string]int)
+	// Thousands of folders with an image each are people or products, not classes.
 	for split, f := range folders {
 		n := 0
 		for _, images := range f {

@@ -55,7 +55,7 @@ func meanLuma(px []float32) float32 {
 		}
 		r, g, b = r+float64(sr), g+float64(sg), b+float64(sb)
 	}
-	return float32((lumaR*r + lumaG*g + lumaB*b) / float64(n))
+	return float32((float64(lumaR*r) + float64(lumaG*g) + float64(lumaB*b)) / float64(n))
 }
 
 // saturate: f·x + (1-f)·gray(x).
@@ -74,7 +74,7 @@ func saturate(px []float32, f float32) {
 // the position of the hue in its sixth. That is the usual way through saturation without its
 // divisions.
 func shiftHue(px []float32, d float32) {
-	d *= 6
+	d = float32(d * 6)
 	for ; len(px) >= 3; px = px[3:] {
 		r, g, b := px[0], px[1], px[2]
 		hi, lo := r, g // not max and min, which look out for NaN
@@ -95,7 +95,7 @@ func shiftHue(px []float32, d float32) {
 		var h float32 // in sixths
 		switch hi {
 		case r:
-			h = (g - b) * inv
+			h = float32((g - b) * inv)
 		case g:
 			h = 2 + float32((b-r)*inv)
 		default:

@@ -23,6 +23,7 @@ func orientation(block []byte) int {
 	if at+2 > int64(len(block)) {
 		return 1
 	}
+	// An entry takes 12 bytes: tag, type, count, and the value itself if it fits in four.
 	ifd := block[at:]
 	n := int(order.Uint16(ifd))
 	for e := ifd[2:]; n > 0 && len(e) >= 12; n, e = n-1, e[12:] {

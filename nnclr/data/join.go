@@ -151,6 +151,7 @@ func size(d Dataset, i int) int64 {
 func holdOut(d Dataset, seed uint64) (rest, held Dataset) {
 	order := rng.New(seed).Fold("holdout").Stream().Perm(d.Len())
 	n := d.Len() / 10
+	// Both parts in the order of the source: neighboring images stay neighbors on disk.
 	slices.Sort(order[:n])
 	slices.Sort(order[n:])
 	return Subset(d, order[n:]), Subset(d, order[:n])

@@ -67,6 +67,8 @@ func (l *Loader) EpochContext(ctx context.Context, e, from int) iter.Seq2[*Batch
 		}
 		order := order(l.Data, l.Key.Fold("order").At(uint64(e)))
 		ranks := max(1, l.Ranks)
+		// Positions of the whole batch come first, ranks divide it: with another number of ranks a
+		// step still sees the same images.
 		plan := plan{
 			Loader: l, ctx: ctx, from: from, steps: l.Steps(), first: e * l.Steps(),
 			key: l.Key.Fold("augment").At(uint64(e)),

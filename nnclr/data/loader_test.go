@@ -468,3 +468,32 @@ func TestLoaderAllocatesNothing(t *testing.T) {
 	}
 	t.Logf("%.1f allocations and %d bytes per batch", perBatch, (after.TotalAlloc-before.TotalAlloc)/20)
 }
+
+// TestGoldenBatch: the first batch of the demo, bit for bit. It changes when a photograph, the
+// cutting, a draw or an operator changes, and then the demo's published numbers change too.
+func TestGoldenBatch(t *testing.T) {
+	d, err := Patches("train")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for preset, want := range map[string]string{
+		"demo": "03001d00c43bdd0b", "byol": "18c714a7cb435ef4", "simclr": "467ebb4d995df671",
+	} {
+		views, err := Preset(preset, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &Loader{Data: d, Views: views, Size: 64, Key: rng.New(0)}
+		for b, err := range l.Epoch(0, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := sha256.New()
+			digest(h, b)
+			if got := fmt.Sprintf("%x", h.Sum(nil)[:8]); got != want {
+				t.Errorf("%s: batch hashes to %s, want %s", preset, got, want)
+			}
+			break
+		}
+	}
+}

@@ -35,6 +35,7 @@ func Digest(d Dataset, o Options) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "kith-data-1\njpeg=%s exif=%v tiff=%v tolerant=%v bytes=%d pixels=%d\n",
 		o.Decoder(), !o.IgnoreEXIF, o.TIFF, o.Tolerant, o.maxBytes(), o.maxPixels())
+	// Sorted, so that the same files in another place or order are the same data.
 	rows := make([]string, d.Len())
 	for i := range rows {
 		rows[i] = fmt.Sprintf("%s\t%d\t%d\n", cell(Name(d, i)), size(d, i), labelOf(d, i))
@@ -157,6 +158,7 @@ func writeReadable(ctx context.Context, d Dataset, w *bytes.Buffer, c *Changes, 
 
 // parallel calls f for 0..n-1 on a few goroutines and returns the first error.
 func parallel(ctx context.Context, n int, f func(i int) error) error {
+	// Reading waits for disks more than for processors, so this is no matter of cores.
 	const workers = 4
 	var group sync.WaitGroup
 	errs := make([]error, workers)

@@ -142,6 +142,8 @@ func (w *packWriter) run(ctx context.Context) error {
 	if err := w.resume(); err != nil {
 		return err
 	}
+	// Images are prepared by all workers and written by one, in order: the bytes of a shard do not
+	// depend on the number of workers.
 	batch := make([]packItem, 16*w.Workers)
 	for w.next < w.d.Len() {
 		if err := ctx.Err(); err != nil {
@@ -295,6 +297,8 @@ func (w *packWriter) suffix(b []byte) string {
 
 // member writes one file of the tar and returns where its payload begins.
 func (w *packWriter) member(name string, b []byte) (at int64, err error) {
+	// No time and no owner: equal data, equal bytes. USTAR headers take one block, so the payload
+	// begins right behind.
 	h := tar.Header{Format: tar.FormatUSTAR, Typeflag: tar.TypeReg, Name: name, Size: int64(len(b)), Mode: 0o644}
 	if err := w.tar.WriteHeader(&h); err != nil {
 		return 0, err
@@ -342,6 +346,8 @@ func (w *packWriter) closeShard() error {
 	if err != nil {
 		return err
 	}
+	// The shard is on disk; now the note that says so. In the other order a crash between the two
+	// would leave a note about a shard that is not whole.
 	s := Shard{w.shard(len(w.info.Shards)), w.out.n, w.count, hex.EncodeToString(w.out.h.Sum(nil))}
 	text, err := json.Marshal(done{w.info.SourceDigest, w.Form, w.ShortSide, w.next, s, w.index[w.rows:]})
 	if err != nil {

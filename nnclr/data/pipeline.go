@@ -69,7 +69,8 @@ func (p *plan) run(yield func(*Batch, error) bool) {
 		p.bad = new(Bad)
 	}
 	slots, work := p.borrow()
-	tasks := make(chan task, len(slots)*p.Size) // never full: sending does not block
+	// Room for every image of every slot: sending never blocks, so no goroutine only hands out work.
+	tasks := make(chan task, len(slots)*p.Size)
 	stop := make(chan struct{})
 	var group sync.WaitGroup
 	for _, w := range work[:p.Workers] {
@@ -180,6 +181,7 @@ func (p *plan) make(w *worker, t task) {
 	w.active.Store(0)
 	s.Index[row], s.Labels[row], s.err[row] = int32(index), int32(label), err
 	if index >= 0 && err == nil {
+		// The key is that of the image that is shown, also where it stands in for a bad one.
 		key := p.key.At(uint64(index))
 		for v := range p.Views {
 			p.view(w, s, row, v, pic, key.At(uint64(v)))

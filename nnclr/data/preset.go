@@ -127,6 +127,7 @@ func MultiCrop(form, colors, layout string) ([]View, error) {
 		return nil, fmt.Errorf("views %q: expected global and local ones, as 2x224+6x96", layout)
 	}
 	var views []View
+	// Global views come first: the loss tells them by their place.
 	for g, text := range groups {
 		count, size, err := parseGroup(text)
 		if err != nil {

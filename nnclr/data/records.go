@@ -78,6 +78,7 @@ func (r *records) Read(i int, p *Picture) (int, error) {
 	if i < 0 || i >= r.Len() {
 		return -1, outside(i, r.Len())
 	}
+	// The part is the last one that starts at or before i.
 	part, found := slices.BinarySearch(r.starts, i)
 	if !found {
 		part--
@@ -98,8 +99,9 @@ func (r *records) Read(i int, p *Picture) (int, error) {
 	case r.lead > 0:
 		label = int((*buf)[r.label])
 	case r.labels != nil:
-		label = int(r.labels[i]) - 1 // 1..10
+		label = int(r.labels[i]) - 1 // STL-10 counts from 1
 	}
+	// A file of another data set can have the right length by chance; its labels give it away.
 	if label >= len(r.classes) && len(r.classes) > 0 {
 		return -1, fmt.Errorf("label %d of %d classes", label, len(r.classes))
 	}
@@ -176,6 +178,7 @@ func (f *format) open(find finder, o Options) (*collection, error) {
 		return nil, err
 	}
 	c := &collection{splits: make(map[string]Dataset), classes: classes}
+	// Batches are numbered, so the order of their names is that of the data set.
 	var files []string
 	for file := range f.split {
 		files = append(files, file)

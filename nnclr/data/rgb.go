@@ -122,6 +122,7 @@ func saturated(v int32) byte {
 	return byte(^(v >> 31))
 }
 
+// setPaletted looks up each color once. An index beyond the palette would be a panic in the library.
 func (p *Picture) setPaletted(m *image.Paletted) error {
 	var table [256][3]byte
 	for i, c := range m.Palette {

@@ -24,6 +24,7 @@ type Sets struct {
 // exist, else everything; scoring takes val, else test, else a tenth of a labeled source, chosen
 // by o.Seed and kept out of training. An error is an *Error with the source as written.
 func Open(sources []string, o Options) (*Sets, error) {
+	// First all are opened, since the classes of a label depend on every source.
 	var s Sets
 	var opened []*collection
 	chosen := make([]string, len(sources))
@@ -39,6 +40,7 @@ func Open(sources []string, o Options) (*Sets, error) {
 			}
 		}
 	}
+	// One source keeps its own order (CIFAR's is not the alphabet); several have none in common.
 	if len(opened) > 1 {
 		slices.Sort(s.Classes)
 	}
@@ -55,6 +57,7 @@ func Open(sources []string, o Options) (*Sets, error) {
 		return nil, &Error{strings.Join(sources, " "), errors.New("no images to train on")}
 	}
 	s.Train = join(train, s.Classes)
+	// Neighbors are worth searching only if there is something to score, and the other way round.
 	if len(bank) > 0 && len(score) > 0 {
 		s.Bank, s.Score = join(bank, s.Classes), join(score, s.Classes)
 	}
@@ -109,6 +112,7 @@ func (c *collection) training() (list []Dataset) {
 	if len(list) > 0 {
 		return list
 	}
+	// Without a training split all of the source is for training, a lone val or test folder too.
 	for _, name := range []string{"", val, test} {
 		if d, ok := c.splits[name]; ok {
 			list = append(list, d)
@@ -144,7 +148,7 @@ func (c *collection) choose(split string, o Options) (training, bank, score []Da
 	// No other labels: a tenth of each labeled set is kept out of training.
 	bank = nil
 	for i, d := range training {
-		if labeled(d) && d.Len() >= 20 {
+		if labeled(d) && d.Len() >= 20 { // fewer would score on one image
 			rest, held := holdOut(d, o.Seed)
 			training[i] = rest
 			bank, score = append(bank, rest), append(score, held)
@@ -292,7 +296,7 @@ func recognizeFile(path string) (opener, error) {
 	head = head[:n]
 	begins := func(s string) bool { return strings.HasPrefix(string(head), s) }
 	switch ext := extension(path); {
-	case begins("\x1f\x8b"):
+	case begins("\x1f\x8b"): // gzip: what is inside decides
 		if isIDX(path, true) {
 			return openIDX, nil
 		}

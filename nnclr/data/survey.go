@@ -45,7 +45,7 @@ func Survey(ctx context.Context, d Dataset, bad *Bad) (*Report, error) {
 		if err != nil {
 			return nil
 		}
-		s := sumChannels(p)
+		s := sumChannels(p) // outside of the lock: this is the work
 		mu.Lock()
 		defer mu.Unlock()
 		r.Good++
@@ -65,7 +65,8 @@ func Survey(ctx context.Context, d Dataset, bad *Bad) (*Report, error) {
 	return r, err
 }
 
-// inspect reads image i by its file, where it has one.
+// inspect reads image i by its file, where it has one: two copies of a file are duplicates, and so
+// are equal pixels, but for files the bytes are at hand and say more.
 func inspect(d Dataset, i int, p *Picture) (format string, hash [32]byte, label int, err error) {
 	if label, err = Read(d, i, p); err != nil {
 		return "", hash, label, err

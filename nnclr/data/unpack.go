@@ -22,6 +22,7 @@ func openPack(dir string, o Options) (*collection, error) {
 	if info.Format != packFormat {
 		return nil, fmt.Errorf("pack.json: format %q, expected %q", info.Format, packFormat)
 	}
+	// Labels and places come from the index, so opening reads no shard.
 	index, err := os.ReadFile(filepath.Join(dir, "index.bin"))
 	if err != nil {
 		return nil, err
@@ -50,6 +51,7 @@ func openPack(dir string, o Options) (*collection, error) {
 // open opens the shards and checks their lengths.
 func (p *Packed) open(dir string) (list shards, err error) {
 	for _, s := range p.Shards {
+		// A name with a slash could point anywhere.
 		if s.File != filepath.Base(s.File) {
 			return nil, fmt.Errorf("pack.json: shard %q is not a file name", s.File)
 		}

@@ -58,6 +58,7 @@ type group struct {
 // arrangeGroups makes a collection of WebDataset groups. Shards keep their order, and so do the
 // samples in them.
 func arrangeGroups(l *listing, s store, o Options) (*collection, error) {
+	// The same name in two shards is two samples, so the shard belongs to the key.
 	var keys []string // in order of appearance
 	groups := make(map[string]*group)
 	find := func(e *entry) *group {
@@ -116,7 +117,7 @@ func rank(e *entry) int {
 func (g *group) label(s store) (string, error) {
 	for _, e := range g.side {
 		ext := groupExtension(e.name)
-		if ext == ".txt" || e.size > 1<<20 {
+		if ext == ".txt" || e.size > 1<<20 { // captions; and no label takes a megabyte
 			continue
 		}
 		b, err := s.read(e, nil)

@@ -62,6 +62,7 @@ func (l *listing) zipMember(z *zipped, i int, f *zip.File) error {
 		l.hidden++
 		return nil
 	case f.UncompressedSize64 > maxRatio*f.CompressedSize64+ratioSlack:
+		// Only this member is bad: the others can be read without it.
 		e.bad = fmt.Sprintf("expands over %d times: refused as a bomb", maxRatio)
 	}
 	if claims(e.name) {
