@@ -81,7 +81,7 @@ func (p *patches) chunks(c Conv, g Gemm) int {
 // PackedGradX wants.
 func (e *Engine) PackedFilters(c Conv, p Pass) int {
 	if e.winograd(c) {
-		return winoParts * c.winoComp()
+		return c.winoLen([2]int{c.C, c.K}[p])
 	}
 	if p == Forward {
 		return e.PackedLen(c.forward())

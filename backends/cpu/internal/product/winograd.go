@@ -12,7 +12,8 @@ const (
 	winoWide    = 56      // the same, up to 64 channels
 	winoPrivate = 128     // channels up to which blocks are private to a task
 	winoShared  = 4 << 20 // elements of components that tasks share, 16 MiB
-	winoPanels  = 2       // panels of 32 filters that a task over shared components takes
+	winoPanels  = 2       // panels of 32 filters that a block goes through at a time
+	winoTasks   = 16      // tasks wanted of a large block
 )
 
 // winograd reports whether a convolution is computed by F(4×4, 3×3) (spec/cpu.md 10, 11).
@@ -147,10 +148,19 @@ func (g *grid) done(out Output, u0, u1, col, n, chunk int) {
 	}
 }
 
-// winoComp is the distance between components of transformed filters.
+// winoComp is the distance between components of all transformed filters.
 func (c Conv) winoComp() int { return c.K*c.C + 16 }
 
-// A winoPack transforms filters, a panel of 32 per chunk: [36][panels][depth][32].
+// winoLen returns the number of elements of packed filters with so many channels in.
+func (c Conv) winoLen(in int) int {
+	if in > winoPrivate {
+		return 9 * c.K * c.C
+	}
+	return winoParts * c.winoComp()
+}
+
+// A winoPack packs filters, a panel of 32 per chunk: transformed, [36][panels][depth][32], or, where a
+// task transforms them for itself, only turned into panels [panels][3][3][depth][32].
 type winoPack struct {
 	e      *Engine
 	dst, w []float32
@@ -170,7 +180,7 @@ func (e *Engine) packWinograd(dst, w []float32, c Conv, p Pass) {
 	*t = winoPack{}
 }
 
-// Chunk transforms panel i.
+// Chunk packs panel i.
 func (t *winoPack) Chunk(i int) {
 	s := t.e.take()
 	defer s.free()
@@ -178,20 +188,36 @@ func (t *winoPack) Chunk(i int) {
 	if t.turn {
 		depth = c.K
 	}
-	panel := s.floats(9 * depth * cols) // [3][3][depth][32]
-	if t.turn {
-		for tap := range 9 {
-			t.e.kern.CopyPanels(&panel[tap*depth*cols], &t.w[(8-tap)*c.C+i*cols], c.K, 9*c.C, 1, 0)
-		}
-	} else {
-		t.e.kern.Transpose(&panel[0], &t.w[i*cols*9*c.C], 9*c.C, 9*c.C)
+	size := 9 * depth * cols
+	if depth > winoPrivate {
+		t.panel(t.dst[i*size:(i+1)*size], i)
+		return
 	}
+	panel := s.floats(size)
+	t.panel(panel, i)
+	t.e.spreadFilters(s, s.floats(winoParts*16), t.dst[i*depth*cols:], c.winoComp(), panel, depth)
+}
+
+// panel copies panel i as it is, [3][3][depth][32].
+func (t *winoPack) panel(dst []float32, i int) {
+	c := t.c
+	if !t.turn {
+		t.e.kern.Transpose(&dst[0], &t.w[i*cols*9*c.C], 9*c.C, 9*c.C)
+		return
+	}
+	for tap := range 9 {
+		t.e.kern.CopyPanels(&dst[tap*c.K*cols], &t.w[(8-tap)*c.C+i*cols], c.K, 9*c.C, 1, 0)
+	}
+}
+
+// spreadFilters transforms a panel of filters of some depth into components that are comp apart.
+func (e *Engine) spreadFilters(s *slot, tmp, dst []float32, comp int, panel []float32, depth int) {
 	run := 4 * depth * cols
 	s.t = simd.Transform{
 		Tiles: 1, Map: &panel[0], Row: 3 * run, Pixel: run, Run: run,
-		Parts: &t.dst[i*depth*cols], Part: 4 * c.winoComp(), Tmp: &s.floats(winoParts * 16)[0],
+		Parts: &dst[0], Part: 4 * comp, Tmp: &tmp[0],
 	}
-	t.e.wino.Filter(&s.t)
+	e.wino.Filter(&s.t)
 }
 
 // A winoF is a convolution by Winograd's algorithm: Forward of x, or GradX of dy with filters that
@@ -203,7 +229,7 @@ type winoF struct {
 	in, res grid
 	x       Operand
 	u       []float32
-	comp    int // distance between components of u
+	comp    int // distance between components of transformed filters
 	out     Output
 
 	each   int // units of a block (private), or of a chunk of rows (shared)
@@ -212,7 +238,8 @@ type winoF struct {
 	u0, u1 int // the current one
 	v      parts
 	input  bool // transforming the input
-	down   int  // parts of a large block, of 2·each units
+	parts  int  // that a large block is cut into, beside panels of filters
+	part   int  // units of one
 }
 
 func (e *Engine) runWinograd(out Output, x Operand, u []float32, c Conv, in, res int) {
@@ -229,7 +256,9 @@ func (e *Engine) runWinograd(out Output, x Operand, u []float32, c Conv, in, res
 		*t = winoF{}
 		return
 	}
-	e.reserve(max(t.in.stripLen(t.each, 1), partsLen(2*tiles, winoPanels*cols)) + winoParts*16)
+	wide := winoPanels * cols
+	t.comp = in*wide + 16
+	e.reserve(max(t.in.stripLen(t.each, 1), partsLen(2*tiles, wide)+winoParts*t.comp) + winoParts*16)
 	t.super = max(1, winoShared/partsLen(2*tiles, in)) * 2 * t.each
 	t.super = min(t.super, ceil(t.in.units, 2*t.each)*2*t.each)
 	t.v = partsOf(e.components(partsLen(t.super*t.in.across, in)), t.super*t.in.across, in)
@@ -237,8 +266,10 @@ func (e *Engine) runWinograd(out Output, x Operand, u []float32, c Conv, in, res
 		t.u1 = min(t.u0+t.super, t.in.units)
 		t.input = true
 		e.pool.Run(ceil(t.u1-t.u0, t.each), t)
-		t.input, t.down = false, ceil(t.u1-t.u0, 2*t.each)
-		e.pool.Run(t.down*ceil(res, winoPanels*cols), t)
+		t.input, t.parts = false, max(1, winoTasks/ceil(res, wide))
+		t.part = ceil(ceil(t.u1-t.u0, t.parts), 2*t.each) * 2 * t.each
+		t.parts = ceil(t.u1-t.u0, t.part)
+		e.pool.Run(t.parts*ceil(res, wide), t)
 	}
 	*t = winoF{}
 }
@@ -267,17 +298,29 @@ func (t *winoF) Chunk(i int) {
 		strip := s.floats(t.in.stripLen(t.each, 1))
 		t.in.spreadUnits(s, t.e.wino.Input, strip, t.v, t.x, u, min(u+t.each, t.u1), (u-t.u0)*t.in.across, 1)
 	default:
-		u := t.u0 + i%t.down*2*t.each
-		end := min(u+2*t.each, t.u1)
-		tiles := 2 * t.each * t.in.across
-		m := partsOf(s.floats(partsLen(tiles, winoPanels*cols)), tiles, winoPanels*cols)
-		v := t.v
+		t.panel(s, i/t.parts, t.u0+i%t.parts*t.part)
+	}
+}
+
+// panel multiplies and transforms back 64 filters, panel·64 and on, of a part of the large block.
+func (t *winoF) panel(s *slot, panel, u int) {
+	const wide = winoPanels * cols
+	tiles, depth := 2*t.each*t.in.across, t.in.c
+	m := partsOf(s.floats(partsLen(tiles, wide)), tiles, wide)
+	filters, tmp, size := s.floats(winoParts*t.comp), s.mem[:winoParts*16], 9*depth*cols
+	col := panel * wide
+	n := min(wide, t.res.c-col)
+	for p := 0; p < n; p += cols {
+		t.e.spreadFilters(s, tmp, filters[p*depth:], t.comp, t.u[(col+p)/cols*size:][:size], depth)
+	}
+	for end := min(u+t.part, t.u1); u < end; {
+		last, v := min(u+2*t.each, end), t.v
 		v.data = v.data[(u-t.u0)*t.in.across*v.row:]
-		col := i / t.down * winoPanels * cols
-		n := t.products(s, v, m, u, end, col)
-		for ; u < end; u += t.each {
-			t.res.done(t.out, u, min(u+t.each, end), col, n, u/t.each)
+		t.products(s, v, m, filters, u, last, col, n)
+		for ; u < last; u += t.each {
+			t.res.done(t.out, u, min(u+t.each, last), col, n, u/t.each)
 		}
+		u = last
 	}
 }
 
@@ -289,24 +332,23 @@ func (t *winoF) private(s *slot, i int) {
 	m := partsOf(s.floats(partsLen(tiles, winoPanels*cols)), tiles, winoPanels*cols)
 	t.in.spreadUnits(s, t.e.wino.Input, s.floats(t.in.stripLen(t.each, 1)), v, t.x, u, end, 0, 1)
 	for col := 0; col < t.res.c; col += winoPanels * cols {
-		t.products(s, v, m, u, end, col)
+		t.products(s, v, m, t.u[col*t.in.c:], u, end, col, min(winoPanels*cols, t.res.c-col))
 	}
 	t.res.done(t.out, u, end, 0, t.res.c, i)
 }
 
-// products multiplies the components of units [u0, u1) with the filters from col on, transforms the
-// results and returns how many filters these were.
-func (t *winoF) products(s *slot, v, m parts, u0, u1, col int) int {
-	n, tiles, depth := min(winoPanels*cols, t.res.c-col), (u1-u0)*t.in.across, t.in.c
+// products multiplies the components of units [u0, u1) with n filters, those from col on, and
+// transforms the results.
+func (t *winoF) products(s *slot, v, m parts, filters []float32, u0, u1, col, n int) {
+	tiles, depth := (u1-u0)*t.in.across, t.in.c
 	block := Gemm{K: depth}.depthBlock()
 	for i := range winoParts {
 		for p := 0; p < n; p += cols {
 			for k := 0; k < depth; k += block {
 				t.e.product(&t.e.kern.F, s, m.data[i*m.comp+p:], m.row, v.data[i*v.comp+k:], v.row,
-					t.u[i*t.comp+(col+p)*depth+k*cols:], tiles, min(block, depth-k), k > 0)
+					filters[i*t.comp+p*depth+k*cols:], tiles, min(block, depth-k), k > 0)
 			}
 		}
 	}
 	t.res.collectUnits(s, t.e.wino.Output, t.out, m, u0, u1, 0, col, n)
-	return n
 }
