@@ -26,6 +26,8 @@ type Kernels struct {
 	// Columns: x is rows of len(sum).
 	AddRows    func(sum, x []float32)
 	AddMoments func(sum, sq, pivot, x []float32)
+	Rebase     func(sums, squares, pivots []float32, n float32)
+	Merge      func(mean, m2 []float64, sums, squares, pivots []float32, share, each, cross float64)
 
 	// Flat reductions in 16 lanes; x is one chunk of a longer one.
 	Sum, SumSq func(x []float32) float32
@@ -61,7 +63,7 @@ func goKernels() *Kernels {
 		Positive: Positive, Finite: Finite, Equal: Equal,
 		Round: Round, Widen: Widen, Narrow: Narrow,
 		SubMulAdd: SubMulAdd, SubMulAddMax: SubMulAddMax,
-		AddRows: AddRows, AddMoments: AddMoments,
+		AddRows: AddRows, AddMoments: AddMoments, Rebase: Rebase, Merge: Merge,
 		Sum: Sum, SumSq: SumSq, Dot: Dot, Max: Max, ExpSum: ExpSum,
 		MaxTap: MaxTap, AddWhen: AddWhen, Above: Above,
 		Stream: func(dst, x []float32) { copy(dst, x) }, Fence: func() {},

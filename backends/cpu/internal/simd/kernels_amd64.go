@@ -16,7 +16,7 @@ func kernelsAVX2() *Kernels {
 	k.Scale, k.Shift, k.AtLeast = scaleAVX2, shiftAVX2, atLeastAVX2
 	k.ReLU, k.Exp, k.Sqrt, k.Rsqrt, k.Round = reluAVX2, expAVX2, sqrtAVX2, rsqrtAVX2, roundAVX2
 	k.ReLUGrad, k.SubMulAdd, k.SubMulAddMax = reluGradAVX2, subMulAddAVX2, subMulAddMaxAVX2
-	k.AddRows, k.AddMoments, k.Above = addRowsAVX2, addMomentsAVX2, aboveAVX2
+	k.AddRows, k.AddMoments, k.Rebase, k.Above = addRowsAVX2, addMomentsAVX2, rebaseAVX2, aboveAVX2
 	k.Fence = fence
 	k.Stream = func(dst, x []float32) {
 		if len(dst)%16 != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%64 != 0 {
@@ -39,6 +39,11 @@ func kernelsAVX2() *Kernels {
 		n := len(dst) &^ 15
 		narrowAVX2(dst[:n], x[:n])
 		Narrow(dst[n:], x[n:])
+	}
+	k.Merge = func(mean, m2 []float64, sums, squares, pivots []float32, share, each, cross float64) {
+		n := len(mean) &^ 7
+		mergeAVX2(mean[:n], m2, sums, squares, pivots, share, each, cross)
+		Merge(mean[n:], m2[n:], sums[n:], squares[n:], pivots[n:], share, each, cross)
 	}
 	k.MaxTap = func(best []float32, arg []uint8, x []float32, tap uint8) {
 		n := len(best) &^ 15
@@ -113,7 +118,7 @@ func kernelsAVX512() *Kernels {
 	k.Scale, k.Shift, k.AtLeast = scaleAVX512, shiftAVX512, atLeastAVX512
 	k.ReLU, k.Exp, k.Sqrt, k.Rsqrt, k.Round = reluAVX512, expAVX512, sqrtAVX512, rsqrtAVX512, roundAVX512
 	k.ReLUGrad, k.SubMulAdd, k.SubMulAddMax = reluGradAVX512, subMulAddAVX512, subMulAddMaxAVX512
-	k.AddRows, k.AddMoments, k.Above = addRowsAVX512, addMomentsAVX512, aboveAVX512
+	k.AddRows, k.AddMoments, k.Rebase, k.Above = addRowsAVX512, addMomentsAVX512, rebaseAVX512, aboveAVX512
 	k.Fence = fence
 	k.Stream = func(dst, x []float32) {
 		if len(dst)%16 != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%64 != 0 {
@@ -136,6 +141,11 @@ func kernelsAVX512() *Kernels {
 		n := len(dst) &^ 15
 		narrowAVX512(dst[:n], x[:n])
 		Narrow(dst[n:], x[n:])
+	}
+	k.Merge = func(mean, m2 []float64, sums, squares, pivots []float32, share, each, cross float64) {
+		n := len(mean) &^ 7
+		mergeAVX512(mean[:n], m2, sums, squares, pivots, share, each, cross)
+		Merge(mean[n:], m2[n:], sums[n:], squares[n:], pivots[n:], share, each, cross)
 	}
 	k.MaxTap = func(best []float32, arg []uint8, x []float32, tap uint8) {
 		n := len(best) &^ 15

@@ -302,6 +302,49 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// Changing pivots and merging blocks gives the mean and the squared deviations of all rows, in equal bits on all levels.
+func TestMerge(t *testing.T) {
+	const rows, block = 60, 20
+	for c := range 40 {
+		v, _ := operands(uint64(c), rows*c, false)
+		var want []float64
+		for _, l := range Levels() {
+			mean, m2 := make([]float64, c), make([]float64, c)
+			for r := 0; r < rows; r += block {
+				sum, sq := make([]float32, c), make([]float32, c)
+				pivot, intact := guarded(c)
+				copy(pivot, v[1][r*c:])
+				AddMoments(sum, sq, pivot, v[0][r*c:(r+8)*c])
+				kernels[l].Rebase(sum, sq, pivot, 8)
+				if !intact() {
+					t.Fatalf("%s, c = %d: wrote outside", l, c)
+				}
+				AddMoments(sum, sq, pivot, v[0][(r+8)*c:(r+block)*c])
+				share := block / float64(r+block)
+				kernels[l].Merge(mean, m2, sum, sq, pivot, share, 1.0/block, float64(r)*share)
+			}
+			for j := range c {
+				var m, q float64
+				for r := range rows {
+					m += float64(v[0][r*c+j]) / rows
+				}
+				for r := range rows {
+					d := float64(v[0][r*c+j]) - m
+					q += d * d
+				}
+				if math.Abs(mean[j]-m) > 1e-6 || math.Abs(m2[j]-q) > 1e-4 {
+					t.Fatalf("%s, c = %d: column %d has mean %v and deviations %v, want %v and %v", l, c, j, mean[j], m2[j], m, q)
+				}
+			}
+			if got := append(mean, m2...); want == nil {
+				want = got
+			} else if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Fatalf("%s, c = %d: other bits than Go's", l, c)
+			}
+		}
+	}
+}
+
 // Stream copies, at any alignment and length.
 func TestStream(t *testing.T) {
 	for _, l := range Levels() {

@@ -33,6 +33,39 @@ func AddMoments(sum, sq, pivot, x []float32) {
 	}
 }
 
+// Rebase makes the mean of the n rows so far the pivot: with s its way from the old one,
+// Σ(d-s) = Σd - n·s and Σ(d-s)² = Σd² - s·(2Σd - n·s). Any pivot will do, so float32 is enough. All
+// levels round alike.
+func Rebase(sums, squares, pivots []float32, n float32) {
+	squares, pivots = squares[:len(sums)], pivots[:len(sums)]
+	for j, sum := range sums {
+		was := pivots[j]
+		pivots[j] = was + float32(sum/n)
+		s := pivots[j] - was
+		ns := float32(n * s)
+		squares[j] -= float32(s * (float32(2*sum) - ns))
+		sums[j] = sum - ns
+	}
+}
+
+// Merge takes a block of rows about pivots into means and sums of squared deviations of n rows, by
+// Chan's formula: each = 1/rows, share = rows/(n+rows), cross = n·share. All levels round alike.
+//
+//	delta = pivot + sum·each - mean
+//	mean += delta·share
+//	m2   += square - sum·(sum·each) + delta·(delta·cross)
+func Merge(mean, m2 []float64, sums, squares, pivots []float32, share, each, cross float64) {
+	m2, sums, squares, pivots = m2[:len(mean)], sums[:len(mean)], squares[:len(mean)], pivots[:len(mean)]
+	for j := range mean {
+		d := float64(sums[j])
+		t := float64(d * each)
+		delta := float64(pivots[j]) + t - mean[j]
+		q := float64(squares[j]) - float64(d*t) + float64(float64(delta*cross)*delta)
+		m2[j] += q
+		mean[j] += float64(delta * share)
+	}
+}
+
 // Fold adds 16 lanes by the tree 8-4-2-1.
 func Fold(l *[Lanes]float32) float32 {
 	for n := Lanes / 2; n > 0; n /= 2 {

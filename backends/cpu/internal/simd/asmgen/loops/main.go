@@ -12,6 +12,8 @@ func main() {
 		convert(m)
 		masks(m)
 		columns(m)
+		merge(m)
+		rebase(m)
 		stream(m)
 		lanes(m)
 		pool(m)
