@@ -62,11 +62,7 @@ func runEmbed(ctx context.Context, o embedOptions, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	e, _, err := t.extractor(images)
-	if err != nil {
-		return err
-	}
-	f, err := e.Features(ctx, images)
+	f, err := t.features(ctx, images)
 	if err != nil {
 		return err
 	}
@@ -79,6 +75,28 @@ func runEmbed(ctx context.Context, o embedOptions, w io.Writer) error {
 	}
 	_, err = fmt.Fprintf(w, "%s vectors of %d numbers in %s%s\n", console.Count(f.Len()), f.Width, o.out, bad)
 	return err
+}
+
+// features are those of every image that can be read, however many cannot.
+func (t *trained) features(ctx context.Context, images data.Dataset) (*eval.Features, error) {
+	e, view, err := t.extractor(images)
+	if err != nil {
+		return nil, err
+	}
+	f := &eval.Features{Width: t.encoder.Features}
+	loader := &data.Loader{Data: images, Views: []data.View{view}, Size: e.Batch, Workers: e.Workers, Bad: &data.Bad{Max: 1}}
+	for b, err := range loader.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		rows, err := e.Rows(b.Views[0])
+		if err != nil {
+			return nil, err
+		}
+		f.Rows = append(f.Rows, rows[:len(b.Index)*f.Width]...)
+		f.Label, f.ID = append(f.Label, b.Labels...), append(f.ID, b.Index...)
+	}
+	return f, nil
 }
 
 // writeNPY writes the matrix, and ids.csv beside it.

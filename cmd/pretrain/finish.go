@@ -13,6 +13,7 @@ import (
 	"kith/internal/console"
 	"kith/internal/rundir"
 	"kith/nn"
+	"kith/nnclr/data"
 	"kith/nnclr/train"
 )
 
@@ -40,14 +41,22 @@ func unknown() console.Progress {
 	return console.Progress{Epoch: nan, Loss: nan, LR: nan, ImagesPerSec: nan, Wait: nan, Std: nan, Purity: nan, Self: nan, Sim: nan, KNN: nan}
 }
 
-// close ends the streams. Images that could not be used are named even when the run failed.
-func (w *watch) close() {
-	if n := len(w.bad.List()); n > 0 {
-		w.con.Warn("%s of %s images could not be used; they are named in %s", console.Count(n), console.Count(w.bad.Tried()), w.dir.Join(badName))
-		if err := w.dir.Replace(badName, func(out io.Writer) error { _, err := w.bad.WriteTo(out); return err }); err != nil {
+// nameBad names the images that could not be used, once: before the last line, which counts warnings, or when the run
+// fails.
+func (w *watch) nameBad() {
+	bad := w.bad
+	w.bad = &data.Bad{}
+	if n := len(bad.List()); n > 0 {
+		w.con.Warn("%s of %s images could not be used; they are named in %s", console.Count(n), console.Count(bad.Tried()), w.dir.Join(badName))
+		if err := w.dir.Replace(badName, func(out io.Writer) error { _, err := bad.WriteTo(out); return err }); err != nil {
 			w.con.Warn("%v", err)
 		}
 	}
+}
+
+// close ends the streams.
+func (w *watch) close() {
+	w.nameBad()
 	if err := w.metrics.Close(); err != nil {
 		w.con.Warn("%v", err)
 	}
@@ -76,6 +85,7 @@ func finish(s *settings.Settings, p *parts, w *watch, sum *train.Summary) error 
 	if err != nil {
 		return err
 	}
+	w.nameBad()
 	w.result(sum, pictures)
 	return w.con.JSON(result{"result", w.dir.Path, short})
 }
@@ -110,7 +120,7 @@ func shorten(s *settings.Settings, t *train.Summary) summary {
 func (w *watch) result(t *train.Summary, pictures string) {
 	warnings := ""
 	if n := w.con.Warnings(); n > 0 {
-		warnings = fmt.Sprintf("   %d warnings", n)
+		warnings = fmt.Sprintf("   warnings: %d", n)
 	}
 	took := console.Clock(time.Duration(t.Seconds * float64(time.Second)))
 	if math.IsNaN(t.KNN) {

@@ -12,7 +12,7 @@ import (
 func stopOnSignal(ctx context.Context, first func(os.Signal)) (stopping context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
+	signal.Notify(signals, stopSignals()...)
 	done := make(chan struct{})
 	go func() {
 		for n := 0; ; n++ {

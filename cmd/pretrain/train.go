@@ -106,6 +106,9 @@ func trainIn(ctx context.Context, s *settings.Settings, p *parts, dir *rundir.Di
 	if err == nil {
 		err = finish(s, p, w, summary)
 	}
+	if err != nil {
+		w.log.Error("ended", "step", state.Step, "why", err)
+	}
 	return ended(dir, state.Step, err)
 }
 
