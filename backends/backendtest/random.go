@@ -17,9 +17,11 @@ import (
 func bodies(t *testing.T, g *guard) {
 	setFlag(t, "rapid.seed", strconv.FormatUint(testflag.Seed(t), 10))
 	setFlag(t, "rapid.nofailfile", "true")
+	checks := "300"
 	if testflag.Long() {
-		setFlag(t, "rapid.checks", "3000")
+		checks = "10000"
 	}
+	setFlag(t, "rapid.checks", checks)
 	drawn, ran := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		b := drawBody(rt)
