@@ -27,11 +27,14 @@ func need(t *testing.T, level string) {
 	}
 }
 
-// Any number of threads gives the same bits.
+// Any number of threads gives the same bits, with Winograd's convolutions too.
 func TestThreads(t *testing.T) {
-	for _, level := range []string{"generic", "avx2", "avx512"} {
+	levels := cpu.Levels()
+	if !testflag.Long() {
+		levels = levels[len(levels)-1:]
+	}
+	for _, level := range levels {
 		t.Run(level, func(t *testing.T) {
-			need(t, level)
 			backendtest.Threads(t, func(n int) tensor.Backend { return openCPU(t, level, n) })
 		})
 	}
