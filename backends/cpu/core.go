@@ -140,19 +140,23 @@ func (b *Backend) runCore(p *program, in []view) {
 	v := func(o int) view { return p.values[k.part.In[o]] }
 	switch o := k.part.Op.(type) {
 	case tensor.MatMul:
-		g := gemmOf(o, v(0).Shape, v(1).Shape)
+		g := gemmOf(o, v(0), v(1))
 		b.startColumns(k, g.Chunks())
-		b.product.Gemm(out, first, second, g)
+		if k.load[1] >= 0 {
+			b.product.Gemm(out, first, second, g)
+			break
+		}
+		b.gemm(out, first, second, v(1), g)
 	case tensor.Conv2D:
-		g := convOf(o, v(0).Shape, v(1).Shape)
+		g := convOf(o, v(0), v(1))
 		b.startColumns(k, b.product.Chunks(g, product.Forward))
-		b.product.Forward(out, first, b.widened(v(1)).f32(), g)
+		b.forward(out, first, v(1), g)
 	case tensor.Conv2DGradX:
-		g := convOf(o.Conv2D, result.Shape, v(1).Shape)
+		g := convOf(o.Conv2D, *result, v(1))
 		b.startColumns(k, b.product.Chunks(g, product.GradX))
-		b.product.GradX(out, first, b.widened(v(1)).f32(), g)
+		b.gradX(out, first, v(1), g)
 	case tensor.Conv2DGradW:
-		g := convOf(o.Conv2D, v(1).Shape, result.Shape)
+		g := convOf(o.Conv2D, v(1), *result)
 		b.product.GradW(out, first, second, g)
 	}
 	if k.epilogue >= 0 {

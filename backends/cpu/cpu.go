@@ -36,6 +36,7 @@ type Backend struct {
 	mem     arena.Arena
 	temp    scratch
 	lanes   []lane
+	packs   packs
 	stream  int // bytes of a result from which on it is stored around the caches
 
 	table   map[reflect.Type]entry
@@ -97,6 +98,7 @@ func New(o Options) (*Backend, error) {
 	b.pool = par.New(o.Threads)
 	b.mem.Touch = b.touch
 	b.temp.b = b
+	b.packs = packs{b: b, known: map[packKey]*pack{}, most: mostPacked}
 	b.product = product.New(b.pool, level, product.Options{Strict: o.Strict, Alloc: b.keep})
 	b.fused, b.alone = map[*tensor.Fused]*program{}, map[key]*program{}
 	b.fill()
@@ -130,7 +132,9 @@ func (b *Backend) Free(buf tensor.Buffer) {
 // Upload copies src to dst.
 func (b *Backend) Upload(dst *tensor.Tensor, src []byte) {
 	if b.err == nil {
-		copy(b.view(dst).bytes(), src)
+		v := b.view(dst)
+		b.packs.wrote(v)
+		copy(v.bytes(), src)
 	}
 }
 

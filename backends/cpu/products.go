@@ -19,39 +19,44 @@ func products(b *Backend) {
 
 // matMul is one product; either operand may be transposed or BF16.
 func (b *Backend) matMul(o tensor.MatMul, out, in []view) {
-	b.product.Gemm(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), gemmOf(o, in[0].Shape, in[1].Shape))
+	b.gemm(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), in[1], gemmOf(o, in[0], in[1]))
 }
 
 // gemmOf is the geometry of a product of matrices as they are stored.
-func gemmOf(o tensor.MatMul, a, b tensor.Shape) product.Gemm {
-	g := product.Gemm{M: a[0], K: a[1], N: b[1], TransA: o.TransA, TransB: o.TransB}
+func gemmOf(o tensor.MatMul, a, b view) product.Gemm {
+	g := product.Gemm{M: a.Shape[0], K: a.Shape[1], N: b.Shape[1], TransA: o.TransA, TransB: o.TransB, Half: a.DType == tensor.BF16}
 	if o.TransA {
-		g.M, g.K = a[1], a[0]
+		g.M, g.K = g.K, g.M
 	}
 	if o.TransB {
-		g.N = b[0]
+		g.N = b.Shape[0]
 	}
 	return g
 }
 
 // conv convolves; filters are small, so BF16 ones are widened as a whole.
 func (b *Backend) conv(o tensor.Conv2D, out, in []view) {
-	b.product.Forward(b.result(out[0]), b.operand(0, in[0]), b.widened(in[1]).f32(), convOf(o, in[0].Shape, in[1].Shape))
+	b.forward(b.result(out[0]), b.operand(0, in[0]), in[1], convOf(o, in[0], in[1]))
 }
 
 // convGradX is the gradient with respect to the maps.
 func (b *Backend) convGradX(o tensor.Conv2DGradX, out, in []view) {
-	b.product.GradX(b.result(out[0]), b.operand(0, in[0]), b.widened(in[1]).f32(), convOf(o.Conv2D, out[0].Shape, in[1].Shape))
+	b.gradX(b.result(out[0]), b.operand(0, in[0]), in[1], convOf(o.Conv2D, out[0], in[1]))
 }
 
 // convGradW is the gradient with respect to the filters, always F32.
 func (b *Backend) convGradW(o tensor.Conv2DGradW, out, in []view) {
-	b.product.GradW(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), convOf(o.Conv2D, in[1].Shape, out[0].Shape))
+	b.product.GradW(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), convOf(o.Conv2D, in[1], out[0]))
 }
 
-// convOf is the geometry of a convolution of maps x with filters w.
-func convOf(o tensor.Conv2D, x, w tensor.Shape) product.Conv {
-	return product.Conv{N: x[0], H: x[1], W: x[2], C: x[3], K: w[0], R: w[1], S: w[2], Stride: max(o.Stride, 1), Pad: o.Pad}
+// convOf is the geometry of a convolution of maps x with filters w; of one pass, what is computed
+// may be either.
+func convOf(o tensor.Conv2D, x, w view) product.Conv {
+	m, f := x.Shape, w.Shape
+	return product.Conv{
+		N: m[0], H: m[1], W: m[2], C: m[3], K: f[0], R: f[1], S: f[2], Stride: max(o.Stride, 1), Pad: o.Pad,
+		Half: x.DType == tensor.BF16,
+	}
 }
 
 // operand is v as a product reads it; BF16 is widened on the way.
