@@ -2,6 +2,10 @@ package product
 
 // A Conv is the geometry of a convolution: x [N, H, W, C] with filters w [K, R, S, C] gives
 // y [N, P, Q, K], P = (H + 2·Pad − R)/Stride + 1 and Q likewise.
+//
+// Padding counts as zeros, but some of its products are left out: filters that hold infinities or NaN
+// may or may not show at the edges. Winograd's algorithm spreads a NaN of the input over the tiles
+// whose 6×6 patches hold it.
 type Conv struct {
 	N, H, W, C, K, R, S int
 	Stride, Pad         int

@@ -6,7 +6,7 @@ const (
 	winoSlabs   = 16      // slabs of tiles, each with sums of its own, where these fit L2
 	winoSmall   = 64 * 64 // channels·filters up to which they do
 	winoDepth   = 512     // most tiles in one sum
-	winoGroup   = 112     // filters of a task
+	winoGroup   = 128     // filters of a task
 	winoFilters = 8       // filters whose gradient is transformed back at a time
 )
 
@@ -140,9 +140,13 @@ func (t *winoW) sumSlab(s *slot, i int) {
 
 // multiply sets or adds one component of n filters from k on, summed over tiles.
 func (t *winoW) multiply(s *slot, du []float32, v, d parts, part, k, n, tiles int, add bool) {
-	for c := 0; c < t.c.C; c += cols {
-		t.e.outer(&t.e.kern.W, s, du[part*t.comp+k*t.c.C+c:], t.c.C, d.data[part*d.comp+k:], d.row,
-			v.data[part*v.comp+c:], v.row, n, tiles, add)
+	for first := 0; first < tiles; first += tallDepth {
+		depth := min(tallDepth, tiles-first)
+		for c := 0; c < t.c.C; c += cols {
+			t.e.outer(&t.e.kern.W, s, du[part*t.comp+k*t.c.C+c:], t.c.C, d.data[part*d.comp+first*d.row+k:], d.row,
+				v.data[part*v.comp+first*v.row+c:], v.row, n, depth, add)
+		}
+		add = true
 	}
 }
 
