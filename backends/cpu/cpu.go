@@ -134,14 +134,14 @@ func (b *Backend) Upload(dst *tensor.Tensor, src []byte) {
 	if b.err == nil {
 		v := b.view(dst)
 		b.packs.wrote(v)
-		copy(v.bytes(), src)
+		b.copy(v.bytes(), src)
 	}
 }
 
 // Download copies src to dst, or returns the first failure.
 func (b *Backend) Download(dst []byte, src *tensor.Tensor) error {
 	if b.err == nil {
-		copy(dst, b.view(src).bytes())
+		b.copy(dst, b.view(src).bytes())
 	}
 	return b.err
 }

@@ -26,12 +26,14 @@ func bytesOf(x []byte) view {
 
 // copy is copy on all threads.
 func (b *Backend) copy(dst, src []byte) {
+	n := min(len(dst), len(src))
 	j := b.job(nil, nil)
-	j.out[0], j.in[0] = bytesOf(dst), bytesOf(src)
-	b.rows((len(src)+63)/64, 16, func(j *rowJob, from, to int) {
+	j.out[0], j.in[0] = bytesOf(dst[:n]), bytesOf(src[:n])
+	b.rows((n+63)/64, 16, func(j *rowJob, from, to int) {
 		to = min(64*to, j.in[0].n)
 		copy(j.out[0].u8()[64*from:to], j.in[0].u8()[64*from:to])
 	})
+	j.out[0], j.in[0] = view{}, view{} // either may be the caller's
 }
 
 // gather copies rows; index -1 gives zeros.

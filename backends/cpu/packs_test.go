@@ -23,8 +23,10 @@ func TestPackedWeightsFollowWrites(t *testing.T) {
 	writes := map[string]func(b *Backend, w, other *tensor.Tensor){
 		"nothing": func(*Backend, *tensor.Tensor, *tensor.Tensor) {},
 		"set":     func(_ *Backend, w, _ *tensor.Tensor) { tensor.Set(w, draw([]tensor.Spec{w.Spec}, 11)[0].Data) },
-		"op":      func(b *Backend, w, other *tensor.Tensor) { b.Run(tensor.Add{}, []*tensor.Tensor{w}, []*tensor.Tensor{w, other}) },
-		"write":   func(b *Backend, w, other *tensor.Tensor) { b.Run(tensor.Write{}, nil, []*tensor.Tensor{w, other}) },
+		"op": func(b *Backend, w, other *tensor.Tensor) {
+			b.Run(tensor.Add{}, []*tensor.Tensor{w}, []*tensor.Tensor{w, other})
+		},
+		"write": func(b *Backend, w, other *tensor.Tensor) { b.Run(tensor.Write{}, nil, []*tensor.Tensor{w, other}) },
 	}
 	levels(t, func(t *testing.T, b *Backend) {
 		for _, p := range products {
