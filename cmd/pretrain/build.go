@@ -77,8 +77,13 @@ var (
 func buildLoader(s *settings.Settings, images data.Dataset, views []data.View) *data.Loader {
 	return &data.Loader{
 		Data: images, Views: views, Size: int(s.Batch), Workers: decoders(s.Workers), Key: seedOf(s),
-		Bad: &data.Bad{Fail: s.Bad == "fail", Max: float64(s.MaxBad)},
+		Bad: badImages(s),
 	}
+}
+
+// badImages is what to do about them, for one data set. Where none is allowed, the first one ends the run.
+func badImages(s *settings.Settings) *data.Bad {
+	return &data.Bad{Fail: s.Bad == "fail" || s.MaxBad == 0, Max: float64(s.MaxBad)}
 }
 
 func buildEncoder(s *settings.Settings) (*nn.ResNet, error) {

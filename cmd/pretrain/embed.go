@@ -79,23 +79,15 @@ func runEmbed(ctx context.Context, o embedOptions, w io.Writer) error {
 
 // features are those of every image that can be read, however many cannot.
 func (t *trained) features(ctx context.Context, images data.Dataset) (*eval.Features, error) {
-	e, view, err := t.extractor(images)
+	e, _, err := t.extractor(images)
 	if err != nil {
 		return nil, err
 	}
-	f := &eval.Features{Width: t.encoder.Features}
-	loader := &data.Loader{Data: images, Views: []data.View{view}, Size: e.Batch, Workers: e.Workers, Bad: &data.Bad{Max: 1}}
-	for b, err := range loader.All(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		rows, err := e.Rows(b.Views[0])
-		if err != nil {
-			return nil, err
-		}
-		f.Rows = append(f.Rows, rows[:len(b.Index)*f.Width]...)
-		f.Label, f.ID = append(f.Label, b.Labels...), append(f.ID, b.Index...)
+	f, err := e.Features(ctx, images, &data.Bad{Max: 1})
+	if err != nil {
+		return nil, err
 	}
+	f.Width = t.encoder.Features // also where no image could be read
 	return f, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -22,7 +23,7 @@ type trained struct {
 
 // openTrained loads the encoder of a run: its export, or while there is none its newest intact checkpoint. The caller
 // closes root. line holds what the command line says about device and threads.
-func openTrained(run string, line []settings.Assignment) (*trained, error) {
+func openTrained(run string, line []settings.Assignment) (t *trained, err error) {
 	s, err := readConfig(run, line...)
 	if err != nil {
 		return nil, err
@@ -33,10 +34,15 @@ func openTrained(run string, line []settings.Assignment) (*trained, error) {
 	}
 	s.Weights = "random" // what the run started from does not matter any more
 	p := &parts{root: tensor.Open(backend)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.root.Close())
+		}
+	}()
 	if err := p.build(s); err != nil {
 		return nil, err
 	}
-	t := &trained{s: s, root: p.root, encoder: p.encoder}
+	t = &trained{s: s, root: p.root, encoder: p.encoder}
 	export := filepath.Join(run, exportedName)
 	if _, err := os.Stat(export); err == nil {
 		_, err := nn.LoadTorch(export, p.encoder, 1)

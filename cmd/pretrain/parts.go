@@ -50,7 +50,7 @@ func openParts(s *settings.Settings) (p *parts, err error) {
 	if p.chosen, err = adapt(s, p.sets.Train, onGPU(backend)); err != nil {
 		return nil, err
 	}
-	p.digest = indexDigest(p.sets.Train)
+	p.digest = data.Digest(p.sets.Train, dataOptions(s))
 	views, err := buildViews(s)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (p *parts) job(s *settings.Settings) *train.Job {
 	if p.sets.Score != nil {
 		j.Score = &train.Score{
 			Bank: capped(p.sets.Bank, s.Bank, key), Queries: capped(p.sets.Score, max(s.Bank/voters, leastQueries), key),
-			View: p.view, Batch: evalBatch, Workers: decoders(s.Workers),
+			View: p.view, Batch: evalBatch, Workers: decoders(s.Workers), Bad: func() *data.Bad { return badImages(s) },
 			KNN: eval.KNN{K: s.KNNK, T: s.KNNT}, Few: fewLabels, Key: key,
 		}
 	}

@@ -23,7 +23,7 @@ func newRoot() *cobra.Command {
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(c.OutOrStdout(), help(c)) })
 	train := newTrain()
 	train.Use = "train [flags] [DIR] [key=value ...]"
-	root.AddCommand(train, newResume(), newEval(), newEmbed(), newBench(), newDoctor(), newRecipes(), newVersion(), newSettingsTopic())
+	root.AddCommand(train, newResume(), newEval(), newEmbed(), newData(), newBench(), newDoctor(), newRecipes(), newVersion(), newSettingsTopic())
 	return root
 }
 

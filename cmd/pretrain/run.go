@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +14,6 @@ import (
 	"kith/internal/checkpoint"
 	"kith/internal/console"
 	"kith/internal/rundir"
-	"kith/nnclr/data"
 )
 
 // The files of a run directory that the command itself writes.
@@ -31,17 +28,6 @@ const (
 	defaultRuns  = "runs"
 	exportedName = "export/model.safetensors"
 )
-
-// indexDigest names the images of a run: their number and their names in order. Two runs go on from each other only
-// where it is the same, since ids of the support set and the order of epochs mean places in this list.
-func indexDigest(d data.Dataset) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d\n", d.Len())
-	for i := range d.Len() {
-		fmt.Fprintf(h, "%q\n", data.Name(d, i))
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
 
 // A dataFile is data.json: what was read.
 type dataFile struct {
