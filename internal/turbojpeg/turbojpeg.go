@@ -8,6 +8,7 @@ package turbojpeg
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -77,7 +78,7 @@ var ErrColors = errors.New("turbojpeg: CMYK")
 
 // Decode decodes b to 8-bit RGB. place is called once the size is known, and returns the memory for
 // the w·h·3 bytes, or an error, which ends the decoding before any pixel is touched.
-func Decode(b []byte, place func(w, h int) ([]byte, error)) error {
+func Decode(b []byte, place func(w, h int) ([]byte, error)) (err error) {
 	l, err := open()
 	if err != nil {
 		return err
@@ -89,10 +90,19 @@ func Decode(b []byte, place func(w, h int) ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
-	defer l.giveBack(handle)
+	defer func() {
+		if err != nil { // an error may leave a handle in the middle of that image: the next would go on there
+			l.destroy(handle)
+			return
+		}
+		l.giveBack(handle)
+	}()
 	var w, h, sampling, space int32
 	if l.header(handle, unsafe.SliceData(b), uint64(len(b)), &w, &h, &sampling, &space) != 0 {
-		return l.failure(handle)
+		return l.fatal(handle) // whatever the code says: it is that of a warning where one came before the error
+	}
+	if w < 1 || h < 1 { // tables without an image are no error to the library
+		return io.ErrUnexpectedEOF
 	}
 	if space == spaceCMYK || space == spaceYCCK {
 		return ErrColors
@@ -104,6 +114,7 @@ func Decode(b []byte, place func(w, h int) ([]byte, error)) error {
 	if len(dst) < int(w)*int(h)*3 {
 		return fmt.Errorf("turbojpeg: %d bytes for %d×%d pixels", len(dst), w, h)
 	}
+	clear(dst) // an error after a warning looks like a warning, and leaves rows unwritten
 	if l.decompress(handle, unsafe.SliceData(b), uint64(len(b)), unsafe.SliceData(dst), w, 3*w, h, pixelRGB, limitScans) != 0 {
 		return l.failure(handle)
 	}
@@ -136,12 +147,19 @@ func (l *library) giveBack(handle uintptr) {
 // failure is the library's error. Damage that it could decode around is no error, as in the
 // standard library; the end of the file before the end of the image is.
 func (l *library) failure(handle uintptr) error {
+	code := l.errorCode(handle)
+	err := l.fatal(handle)
+	if code == errWarning && err != io.ErrUnexpectedEOF {
+		return nil
+	}
+	return err
+}
+
+// fatal is the library's error, as the standard library names it where the file ends early.
+func (l *library) fatal(handle uintptr) error {
 	text := l.errorString(handle)
 	if strings.Contains(text, "Premature end") {
-		return errors.New("unexpected EOF")
-	}
-	if l.errorCode(handle) == errWarning {
-		return nil
+		return io.ErrUnexpectedEOF
 	}
 	return errors.New(text)
 }

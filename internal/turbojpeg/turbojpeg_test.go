@@ -80,6 +80,27 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestCutOff: a file cut anywhere is an error, even in its header, and spoils nothing for the next one, which comes to
+// the same handle.
+func TestCutOff(t *testing.T) {
+	need(t)
+	whole := picture(t, 24, 16, 77)
+	want := bytes.Repeat([]byte{77}, 3*24*16)
+	for n := 1; n < len(whole)-2; n++ { // without its end marker it is whole but for a warning
+		var got []byte
+		room := func(w, h int) ([]byte, error) {
+			got = bytes.Repeat([]byte{1}, 3*w*h)
+			return got, nil
+		}
+		if err := Decode(whole[:n], room); err == nil {
+			t.Errorf("%d of %d bytes: no error", n, len(whole))
+		}
+		if err := Decode(whole, room); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("after %d of %d bytes: %v, %d bytes of pixels", n, len(whole), err, len(got))
+		}
+	}
+}
+
 // TestColors: chroma comes out in the right channels.
 func TestColors(t *testing.T) {
 	need(t)
