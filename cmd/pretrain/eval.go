@@ -136,7 +136,9 @@ func (t *trained) score(ctx context.Context, vote eval.KNN, bank, queries data.D
 	}
 	finder := eval.NewFinder(t.root)
 	features := func(d data.Dataset) (*eval.Features, error) { return e.Features(ctx, d, badImages(t.s)) }
-	pixels := func(d data.Dataset) (*eval.Features, error) { return eval.Pixels(ctx, d, view, e.Workers, badImages(t.s)) }
+	pixels := func(d data.Dataset) (*eval.Features, error) {
+		return eval.Pixels(ctx, d, view, e.Workers, badImages(t.s))
+	}
 	measure := func(of func(data.Dataset) (*eval.Features, error), plain, centered *float64) error {
 		a, err := of(bank)
 		if err != nil {

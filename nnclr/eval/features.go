@@ -59,10 +59,11 @@ func (f *Features) Mean() []float64 {
 }
 
 // Pixels are the pixels of a view of each image, in 0 to 1, as features: what an encoder must beat.
-func Pixels(ctx context.Context, d data.Dataset, view data.View, workers int) (*Features, error) {
+// Bad says what to do about images that cannot be used, as in a data.Loader.
+func Pixels(ctx context.Context, d data.Dataset, view data.View, workers int, bad *data.Bad) (*Features, error) {
 	view.Norm = data.Norm{Std: [3]float32{1, 1, 1}}
 	f := &Features{Width: view.Size * view.Size * 3}
-	for b, err := range loader(d, view, 256, workers).All(ctx) {
+	for b, err := range loader(d, view, 256, workers, bad).All(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -71,8 +72,8 @@ func Pixels(ctx context.Context, d data.Dataset, view data.View, workers int) (*
 	return f, nil
 }
 
-func loader(d data.Dataset, view data.View, batch, workers int) *data.Loader {
-	return &data.Loader{Data: d, Views: []data.View{view}, Size: batch, Workers: workers}
+func loader(d data.Dataset, view data.View, batch, workers int, bad *data.Bad) *data.Loader {
+	return &data.Loader{Data: d, Views: []data.View{view}, Size: batch, Workers: workers, Bad: bad}
 }
 
 // An Extractor runs an encoder over data sets. It keeps its input and output in root, so that
@@ -100,14 +101,15 @@ func NewExtractor(root *tensor.Scope, f nn.Layer, view data.View, batch int, com
 	return e
 }
 
-// Features runs over all images of d. The last batch is filled up and its surplus dropped.
-func (e *Extractor) Features(ctx context.Context, d data.Dataset) (*Features, error) {
+// Features runs over all images of d but the bad ones, which bad counts and may refuse. The last
+// batch is filled up and its surplus dropped.
+func (e *Extractor) Features(ctx context.Context, d data.Dataset, bad *data.Bad) (*Features, error) {
 	f := &Features{}
-	for b, err := range loader(d, e.view, e.Batch, e.Workers).All(ctx) {
+	for b, err := range loader(d, e.view, e.Batch, e.Workers, bad).All(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		rows, err := e.Rows(b.Views[0])
+		rows, err := e.rows(b.Views[0])
 		if err != nil {
 			return nil, err
 		}
@@ -117,8 +119,8 @@ func (e *Extractor) Features(ctx context.Context, d data.Dataset) (*Features, er
 	return f, nil
 }
 
-// Rows are the features of up to Batch views, [Batch, width].
-func (e *Extractor) Rows(views []float32) ([]float32, error) {
+// rows are the features of up to Batch views, [Batch, width].
+func (e *Extractor) rows(views []float32) ([]float32, error) {
 	full := e.x.Shape.Size()
 	if len(views) > full {
 		return nil, fmt.Errorf("%d numbers for a batch of %d", len(views), full)

@@ -54,6 +54,7 @@ type Score struct {
 	View          data.View    // the evaluation transform
 	Batch         int
 	Workers       int
+	Bad           func() *data.Bad // makes the policy for bad images of one data set; nil: the default
 	KNN           eval.KNN
 	Few           int // labels of the few-label score at the end; 0: none
 	Key           rng.Key

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 
+	"kith/nnclr/data"
 	"kith/nnclr/eval"
 )
 
@@ -22,13 +23,21 @@ func newScorer(j *Job) *scorer {
 	return &scorer{j.Score, e, eval.NewFinder(j.Root)}
 }
 
+// policy is what to do about the bad images of one data set.
+func (s *scorer) policy() *data.Bad {
+	if s.Bad == nil {
+		return nil
+	}
+	return s.Bad()
+}
+
 // floors scores raw pixels, and the encoder as it starts.
 func (s *scorer) floors(ctx context.Context) (out Scores, err error) {
-	bank, err := eval.Pixels(ctx, s.Bank, s.View, s.Workers)
+	bank, err := eval.Pixels(ctx, s.Bank, s.View, s.Workers, s.policy())
 	if err != nil {
 		return out, err
 	}
-	queries, err := eval.Pixels(ctx, s.Queries, s.View, s.Workers)
+	queries, err := eval.Pixels(ctx, s.Queries, s.View, s.Workers, s.policy())
 	if err != nil {
 		return out, err
 	}
@@ -46,11 +55,11 @@ func (s *scorer) floors(ctx context.Context) (out Scores, err error) {
 
 // score is the accuracy of the encoder's features, and with few labels too, centered.
 func (s *scorer) score(ctx context.Context, few bool) (top1, fewTop1 float64, err error) {
-	bank, err := s.features.Features(ctx, s.Bank)
+	bank, err := s.features.Features(ctx, s.Bank, s.policy())
 	if err != nil {
 		return 0, 0, err
 	}
-	queries, err := s.features.Features(ctx, s.Queries)
+	queries, err := s.features.Features(ctx, s.Queries, s.policy())
 	if err != nil {
 		return 0, 0, err
 	}
