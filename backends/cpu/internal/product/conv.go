@@ -138,6 +138,9 @@ func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
 		return
 	}
 	if e.im = c.patches(); !e.im.strips() {
+		if c.R*c.S > 1 {
+			x = e.made(x, c.N*c.H*c.W*c.C, c.C)
+		}
 		e.runF(y, x, w, c.forward(), window{pitchA: c.C, im: &e.im})
 		return
 	}
@@ -165,6 +168,7 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 	part := dx
 	if c.Stride > 1 {
 		part.Done = nil
+		dy = e.made(dy, c.N*c.P()*c.Q()*c.K, c.K)
 	}
 	if f := c.phase(0); c.Stride > 1 || f.patches.strips() {
 		e.whole(&part, c.N*c.H*c.W*c.C)
@@ -191,6 +195,7 @@ func (e *Engine) gradPhase(dx Output, dy Operand, w []float32, c Conv, g Gemm, f
 			image: c.H * c.W, wide: c.W, down: c.Stride, top: f.h0, left: f.w0,
 		}, c.N)
 	case c.Stride == 1:
+		dy = e.made(dy, c.N*c.P()*c.Q()*c.K, c.K)
 		e.runF(dx, dy, w, g, window{im: &e.im})
 	default:
 		e.runF(dx, dy, w, g, window{im: &e.im, to: &e.to})
@@ -211,6 +216,9 @@ func (e *Engine) GradW(dw Output, dy, x Operand, c Conv) {
 	if !c.plain() {
 		e.im = c.patches()
 		im = &e.im
+		if c.R*c.S > 1 {
+			x = e.made(x, c.N*c.H*c.W*c.C, c.C)
+		}
 	}
 	e.gemmTall(dw, dy, x, c.gradW(), im)
 }

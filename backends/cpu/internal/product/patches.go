@@ -61,6 +61,34 @@ func (p *patches) taps(dst []float32, x Operand, h0, h, w, off int) {
 	copy(dst[lo:hi], x.Data[at+lo:at+hi])
 }
 
+// made returns x as stored elements, pixels of c channels. Gathering patches reads each pixel many
+// times, in short runs, for which making it anew would cost more than a pass over memory.
+func (e *Engine) made(x Operand, n, c int) Operand {
+	if x.Load == nil {
+		return x
+	}
+	if len(e.operand) < n {
+		e.operand = e.opt.Alloc(n)
+	}
+	e.make = makeTask{x: x, dst: e.operand[:n], each: max(1, mostLoad/c) * c}
+	e.pool.Run(ceil(n, e.make.each), &e.make)
+	e.make = makeTask{}
+	return Operand{Data: e.operand[:n]}
+}
+
+// A makeTask loads an operand, some whole pixels per chunk.
+type makeTask struct {
+	x    Operand
+	dst  []float32
+	each int
+}
+
+// Chunk loads elements from i·each on.
+func (t *makeTask) Chunk(i int) {
+	at := i * t.each
+	t.x.Load(t.dst[at:min(at+t.each, len(t.dst))], at)
+}
+
 // A phase is the part of dx whose rows and columns see the same filter taps: with a stride, a pixel
 // is reached through every stride-th tap only. Its gradient is a stride-1 convolution of dy.
 type phase struct {

@@ -75,6 +75,9 @@ type Engine struct {
 	held  []float32 // a result that no tensor holds
 	comps []float32 // components of Winograd convolution
 
+	operand []float32 // an operand that is loaded once
+	make    makeTask
+
 	im patches // the geometry of the pass at hand; here, since what a task points to would be
 	to scatter // allocated anew each time
 
