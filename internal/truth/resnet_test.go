@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func passes(t *testing.T, g golden, backend string) map[string][]float64 {
 
 // checkPasses compares with the golden: bound tells the allowed distance by kind of tensor.
 func checkPasses(t *testing.T, g golden, got map[string][]float64, bound func(kind string) float64) {
-	count, worst := 0, map[string]float64{}
+	count, worst, grads := 0, map[string]float64{}, []float64{}
 	for _, info := range g.Tensors() {
 		v, ok := got[info.Name]
 		if !ok {
@@ -77,18 +78,28 @@ func checkPasses(t *testing.T, g golden, got map[string][]float64, bound func(ki
 		}
 		d := far(v, g.floats(info.Name), max(size, 64))
 		worst[kind] = max(worst[kind], d)
+		if kind == "grad" {
+			grads = append(grads, d)
+		}
 		if !(d <= bound(kind)) {
 			t.Errorf("%s is off by %.2g of its norm, bound %.2g", info.Name, d, bound(kind))
 		}
 	}
-	t.Logf("%s at %s px on %s: %d tensors of torchvision's, worst distance %.1e gradients, %.1e states, %.1e features, %.1e evaluated",
+	slices.Sort(grads)
+	median := grads[len(grads)/2]
+	if !(median <= bound("median grad")) {
+		t.Errorf("the median gradient is off by %.2g of its norm, bound %.2g", median, bound("median grad"))
+	}
+	t.Logf("%s at %s px on %s: %d tensors of torchvision's, worst distance %.1e gradients (median %.1e), %.1e states, %.1e features, %.1e evaluated",
 		g.Metadata["arch"], g.Metadata["pixels"], g.Metadata["batch"]+" images", count,
-		worst["grad"], worst["state"], max(worst["feature0"], worst["feature1"]), worst["evaluated"])
+		worst["grad"], median, worst["state"], max(worst["feature0"], worst["feature1"]), worst["evaluated"])
 }
 
 // TestResNets compares torchvision's networks: float64 on the definition at 1e-9, float32 on the
-// cpu at 2e-2 for gradients (a few of millions of ReLUs flip between float32 and float64, in
-// PyTorch too) and 1e-4 for the rest, or twice PyTorch's own distance where that is larger.
+// cpu at 1e-4, or twice PyTorch's own distance where that is larger. Gradients in float32 are held
+// to 2e-2 in the median and 1e-1 each: a few of millions of ReLUs flip between float32 and float64,
+// in PyTorch too, and one that flips in the last stage is a share of a channel of few pixels, which
+// 64 sampled elements may hold or not.
 func TestResNets(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -103,7 +114,6 @@ func TestResNets(t *testing.T) {
 			}
 			g := openGolden(t, "resnet/"+c.name+".safetensors")
 			var own struct {
-				Worst     float64 `json:"grad worst"`
 				Feature   float64
 				Evaluated float64
 				State     float64 `json:"state/"`
@@ -115,7 +125,9 @@ func TestResNets(t *testing.T) {
 			checkPasses(t, g, passes(t, g, "cpu"), func(kind string) float64 {
 				switch kind {
 				case "grad":
-					return max(2e-2, 2*own.Worst)
+					return 1e-1
+				case "median grad":
+					return 2e-2
 				case "state":
 					return max(1e-4, 2*own.State)
 				case "evaluated":
