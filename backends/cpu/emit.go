@@ -43,7 +43,7 @@ func (c *compiler) emit(parts []int, size, goal int) bool {
 	e.out.size = size
 	e.out.tile = tileOf(size, c.periods(parts, size))
 	for n := 0; n < len(parts); n++ {
-		if merged := e.batchNorm(parts[n:]); merged > 0 {
+		if merged := max(e.batchNorm(parts[n:]), e.mask(parts[n:])); merged > 0 {
 			n += merged - 1
 		} else if !e.part(parts[n]) {
 			return false
@@ -327,20 +327,13 @@ func (e *emitter) batchNorm(parts []int) int {
 		return 0
 	}
 	sub, mul, add := parts[0], parts[1], parts[2]
-	if _, ok := e.parts[sub].Op.(tensor.Sub); !ok || !e.only(sub, mul) || !e.only(mul, add) {
-		return 0
-	}
-	if _, ok := e.parts[mul].Op.(tensor.Mul); !ok {
-		return 0
-	}
-	if _, ok := e.parts[add].Op.(tensor.Add); !ok || e.p.specs[e.first[sub]].DType != tensor.F32 {
+	if !is[tensor.Sub](e, sub) || !is[tensor.Mul](e, mul) || !is[tensor.Add](e, add) ||
+		!e.only(sub, mul) || !e.only(mul, add) || e.p.specs[e.first[sub]].DType != tensor.F32 {
 		return 0
 	}
 	s, last, n := step{five: e.b.k.SubMulAdd}, add, 3
-	if len(parts) > 3 && e.only(add, parts[3]) {
-		if _, ok := e.parts[parts[3]].Op.(tensor.ReLU); ok {
-			s.five, last, n = e.b.k.SubMulAddMax, parts[3], 4
-		}
+	if len(parts) > 3 && is[tensor.ReLU](e, parts[3]) && e.only(add, parts[3]) {
+		s.five, last, n = e.b.k.SubMulAddMax, parts[3], 4
 	}
 	in := []int{e.parts[sub].In[0], e.parts[sub].In[1], e.parts[mul].In[1], e.parts[add].In[1]}
 	for k, v := range in {
@@ -351,6 +344,32 @@ func (e *emitter) batchNorm(parts []int) int {
 	e.out.steps = append(e.out.steps, s)
 	return n
 }
+
+// mask emits the parts Mul, Add, ReLU and ReLUGrad at the head of a list as one kernel, where the
+// ReLU's result is wanted for its sign alone. It returns how many parts that were.
+func (e *emitter) mask(parts []int) int {
+	if len(parts) < 4 {
+		return 0
+	}
+	mul, add, relu, grad := parts[0], parts[1], parts[2], parts[3]
+	y := e.first[relu]
+	if !is[tensor.Mul](e, mul) || !is[tensor.Add](e, add) || !is[tensor.ReLU](e, relu) || !is[tensor.ReLUGrad](e, grad) ||
+		!e.only(mul, add) || !e.only(add, relu) || e.uses[y] != 1 || e.memory[y] || e.parts[grad].In[1] != y ||
+		e.p.specs[y].DType != tensor.F32 {
+		return 0
+	}
+	s := step{five: e.b.k.MulAddMask, n: 4}
+	in := []int{e.parts[grad].In[0], e.parts[mul].In[0], e.parts[mul].In[1], e.parts[add].In[1]}
+	for k, v := range in {
+		s.src[k] = e.read(v)
+	}
+	s.dst = e.write(e.first[grad], in)
+	e.out.steps = append(e.out.steps, s)
+	return 4
+}
+
+// is tells whether part i is an op of type O.
+func is[O tensor.Op](e *emitter, i int) bool { _, ok := e.parts[i].Op.(O); return ok }
 
 // only tells whether the result of part i is read by part j alone, as its first input alone, and
 // stays in the chain.

@@ -121,3 +121,16 @@ func SubMulAddMax(dst, x, m, a, b []float32) {
 	SubMulAdd(dst, x, m, a, b)
 	ReLU(dst, dst)
 }
+
+// MulAddMask sets dst[i] = dy[i] where x[i] · a[i] + b[i] > 0, rounded after each operation, else 0:
+// the gradient of a ReLU behind BatchNorm, whose result need not be kept.
+func MulAddMask(dst, dy, x, a, b []float32) {
+	dy, x, a, b = dy[:len(dst)], x[:len(dst)], a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		v := float32(0)
+		if float32(x[i]*a[i])+b[i] > 0 {
+			v = dy[i]
+		}
+		dst[i] = v
+	}
+}

@@ -22,6 +22,7 @@ type Kernels struct {
 	Widen                   func(dst []float32, x []uint16)
 	Narrow                  func(dst []uint16, x []float32)
 	SubMulAdd, SubMulAddMax func(dst, x, m, a, b []float32)
+	MulAddMask              func(dst, dy, x, a, b []float32)
 
 	// Columns: x is rows of len(sum).
 	AddRows    func(sum, x []float32)
@@ -62,7 +63,7 @@ func goKernels() *Kernels {
 		ReLUGrad: ReLUGrad, Select: Select,
 		Positive: Positive, Finite: Finite, Equal: Equal,
 		Round: Round, Widen: Widen, Narrow: Narrow,
-		SubMulAdd: SubMulAdd, SubMulAddMax: SubMulAddMax,
+		SubMulAdd: SubMulAdd, SubMulAddMax: SubMulAddMax, MulAddMask: MulAddMask,
 		AddRows: AddRows, AddMoments: AddMoments, Rebase: Rebase, Merge: Merge,
 		Sum: Sum, SumSq: SumSq, Dot: Dot, Max: Max, ExpSum: ExpSum,
 		MaxTap: MaxTap, AddWhen: AddWhen, Above: Above,

@@ -15,7 +15,7 @@ func kernelsAVX2() *Kernels {
 	k.Add, k.Sub, k.Mul, k.Div = addAVX2, subAVX2, mulAVX2, divAVX2
 	k.Scale, k.Shift, k.AtLeast = scaleAVX2, shiftAVX2, atLeastAVX2
 	k.ReLU, k.Exp, k.Sqrt, k.Rsqrt, k.Round = reluAVX2, expAVX2, sqrtAVX2, rsqrtAVX2, roundAVX2
-	k.ReLUGrad, k.SubMulAdd, k.SubMulAddMax = reluGradAVX2, subMulAddAVX2, subMulAddMaxAVX2
+	k.ReLUGrad, k.SubMulAdd, k.SubMulAddMax, k.MulAddMask = reluGradAVX2, subMulAddAVX2, subMulAddMaxAVX2, mulAddMaskAVX2
 	k.AddRows, k.AddMoments, k.Rebase, k.Above = addRowsAVX2, addMomentsAVX2, rebaseAVX2, aboveAVX2
 	k.Fence = fence
 	k.Stream = func(dst, x []float32) {
@@ -117,7 +117,7 @@ func kernelsAVX512() *Kernels {
 	k.Add, k.Sub, k.Mul, k.Div = addAVX512, subAVX512, mulAVX512, divAVX512
 	k.Scale, k.Shift, k.AtLeast = scaleAVX512, shiftAVX512, atLeastAVX512
 	k.ReLU, k.Exp, k.Sqrt, k.Rsqrt, k.Round = reluAVX512, expAVX512, sqrtAVX512, rsqrtAVX512, roundAVX512
-	k.ReLUGrad, k.SubMulAdd, k.SubMulAddMax = reluGradAVX512, subMulAddAVX512, subMulAddMaxAVX512
+	k.ReLUGrad, k.SubMulAdd, k.SubMulAddMax, k.MulAddMask = reluGradAVX512, subMulAddAVX512, subMulAddMaxAVX512, mulAddMaskAVX512
 	k.AddRows, k.AddMoments, k.Rebase, k.Above = addRowsAVX512, addMomentsAVX512, rebaseAVX512, aboveAVX512
 	k.Fence = fence
 	k.Stream = func(dst, x []float32) {

@@ -46,6 +46,7 @@ var trials = []trial{
 		func(x, _, _, _ []float32, _ []uint8, i int) float64 { return math.Log(float64(x[i])) }},
 	{"SubMulAdd", 0, func(k *Kernels, d, x, y, z, w []float32, _ []uint8) { k.SubMulAdd(d, x, y, z, w) }, nil},
 	{"SubMulAddMax", 0, func(k *Kernels, d, x, y, z, w []float32, _ []uint8) { k.SubMulAddMax(d, x, y, z, w) }, nil},
+	{"MulAddMask", 0, func(k *Kernels, d, x, y, z, w []float32, _ []uint8) { k.MulAddMask(d, x, y, z, w) }, nil},
 	{"Select", 0, func(k *Kernels, d, x, y, _, _ []float32, b []uint8) { k.Select(d, x, y, b) }, nil},
 	{"Round", 0, func(k *Kernels, d, x, _, _, _ []float32, _ []uint8) { k.Round(d, x) }, nil},
 	{"Widen∘Narrow", 0, func(k *Kernels, d, x, _, _, _ []float32, _ []uint8) {

@@ -58,6 +58,19 @@ func arith(m *machine) {
 	}
 }
 
+// masked emits the ReLU's gradient with the mask made on the way.
+func masked(m *machine) {
+	zero := m.top(2)
+	pointwise(m, "mulAddMask", "func(dst, dy, x, a, b []float32)", "is MulAddMask.", []string{"dy", "x", "a", "b"}, 3, 4,
+		func() { m.zero(zero) }, func(p place) {
+			dy, x, a, b := p.in(p.regs[0], 1), p.in(p.regs[1], 2), p.in(p.regs[2], 3), p.in(p.regs[3], 4)
+			m.mul(x, x, a)
+			m.add(x, x, b)
+			m.keep(dy, dy, x, zero, greater, a)
+			p.out(dy)
+		})
+}
+
 // unary emits a kernel of one source; op works in place and has a second register.
 func unary(m *machine, name string, setup func(), op func(p place, x, scratch vec)) {
 	pointwise(m, name, "func(dst, x []float32)", "is "+export(name)+".", []string{"x"}, 4, 2, setup, func(p place) {

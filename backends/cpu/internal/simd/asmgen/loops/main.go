@@ -8,6 +8,7 @@ func main() {
 	fence()
 	for _, m := range []*machine{avx2, avx512} {
 		arith(m)
+		masked(m)
 		exp(m)
 		convert(m)
 		masks(m)
