@@ -148,7 +148,7 @@ func TestConv(t *testing.T) {
 	}
 }
 
-// resnetConvs are the convolutions of spec/cpu.md 3.2 that occur at least once, by name.
+// resnetConvs are the convolutions of spec/cpu.md 3.2 by name, with a batch to time them at.
 var resnetConvs = []struct {
 	name  string
 	batch int
@@ -178,6 +178,15 @@ var resnetConvs = []struct {
 	{"r50/1024-256", 16, Conv{H: 14, W: 14, C: 1024, K: 256, R: 1, S: 1, Stride: 1}},
 	{"r50/512-2048", 16, Conv{H: 7, W: 7, C: 512, K: 2048, R: 1, S: 1, Stride: 1}},
 	{"r50/2048-512", 16, Conv{H: 7, W: 7, C: 2048, K: 512, R: 1, S: 1, Stride: 1}},
+	{"r50/64-64", 16, Conv{H: 56, W: 56, C: 64, K: 64, R: 1, S: 1, Stride: 1}},
+	{"r50/256-128", 16, Conv{H: 56, W: 56, C: 256, K: 128, R: 1, S: 1, Stride: 1}},
+	{"r50/512-256", 16, Conv{H: 28, W: 28, C: 512, K: 256, R: 1, S: 1, Stride: 1}},
+	{"r50/1024-512", 16, Conv{H: 14, W: 14, C: 1024, K: 512, R: 1, S: 1, Stride: 1}},
+	{"r50/512-1024s2", 16, Conv{H: 28, W: 28, C: 512, K: 1024, R: 1, S: 1, Stride: 2}},
+	{"r50/1024-2048s2", 16, Conv{H: 14, W: 14, C: 1024, K: 2048, R: 1, S: 1, Stride: 2}},
+	{"c18/64-128x1s2", 128, Conv{H: 32, W: 32, C: 64, K: 128, R: 1, S: 1, Stride: 2}},
+	{"c18/128-256x1s2", 128, Conv{H: 16, W: 16, C: 128, K: 256, R: 1, S: 1, Stride: 2}},
+	{"c18/256-512x1s2", 128, Conv{H: 8, W: 8, C: 256, K: 512, R: 1, S: 1, Stride: 2}},
 	{"r50/256-512s2", 16, Conv{H: 56, W: 56, C: 256, K: 512, R: 1, S: 1, Stride: 2}},
 }
 
