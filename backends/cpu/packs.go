@@ -13,7 +13,8 @@ import (
 // nobody but the optimizer changes a weight.
 //
 // It learns which weights are worth it: those that were asked for twice between two writes. All
-// writes to tensors go through Run and Upload, which call wrote.
+// writes to tensors go through Run and Upload, which call wrote. Weights that a fused op makes for
+// itself lie in scratch memory, where nobody calls it: layer after layer finds its own in one place.
 type packs struct {
 	b      *Backend
 	known  map[packKey]*pack
@@ -59,6 +60,9 @@ func (p *packs) wrote(v view) {
 // find returns memory for n floats of packed weights and whether they are there; nil where it is not
 // worth it.
 func (p *packs) find(key packKey, w view, n int) (data []float32, filled bool) {
+	if p.b.temp.owns(w.p) {
+		return nil, false
+	}
 	k := p.known[key]
 	if k == nil {
 		k = p.add(key, w)
