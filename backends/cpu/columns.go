@@ -8,8 +8,8 @@ import (
 // A column is a reduction of a value over its rows, in two stages: float32 sums of a block of rows,
 // row after row; then float64, block after block. Blocks are cut by shape alone, so a sum has the
 // same bits for any number of threads and any vector width. A value in memory is cut into blocks of
-// 64 rows; of a product, each tile is a block, and the tiles of a chunk are merged in their order,
-// then the chunks in theirs.
+// 64 rows; so is each tile of a product, whose blocks are merged in the order of the chunk's tiles,
+// and then the chunks in theirs.
 //
 // Moments are sums of d and d² about a pivot: the block's first row, and after two and eight rows
 // their mean. With a pivot far from the mean (a pixel at the edge of a map) kept for 512 rows, errors of

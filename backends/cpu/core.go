@@ -219,29 +219,41 @@ func (l *loader) loadChain(dst []float32, at int) {
 	}
 }
 
-// storeChain runs the epilogue on a tile: as it lies where its rows are whole, else by blocks of
-// some rows that are gathered.
+// storeChain runs the epilogue on a tile, of which column sums take a block of rows at a time.
 func (s *storer) storeChain(t product.Tile) {
 	lane := s.b.lane()
 	defer lane.done()
+	step := t.Rows
+	if len(s.c.cols) > 0 {
+		step = blockRows
+	}
+	for r := 0; r < t.Rows; r += step {
+		part := t
+		part.Data, part.Row, part.Rows = t.Data[r*t.Pitch:], t.Row+r, min(step, t.Rows-r)
+		s.block(lane, part)
+	}
+	if s.c.fence != nil {
+		s.c.fence()
+	}
+}
+
+// block runs the epilogue on t as it lies where its rows are whole, else on rows that are gathered.
+func (s *storer) block(l *lane, t product.Tile) {
 	for i := range s.c.cols {
-		s.c.cols[i].open(lane, t)
+		s.c.cols[i].open(l, t)
 	}
 	pitch := s.pitch(t)
 	if t.Cols == pitch && t.Pitch == pitch {
 		data, at := t.Data[:t.Rows*pitch], t.Row*pitch
 		for len(data) > 0 {
 			n := min(len(data), s.c.tile)
-			s.c.run(lane, at, n, unsafe.Pointer(&data[0]))
+			s.c.run(l, at, n, unsafe.Pointer(&data[0]))
 			data, at = data[n:], at+n
 		}
 	} else {
-		s.c.rectangle(lane, t, pitch)
+		s.c.rectangle(l, t, pitch)
 	}
 	for i := range s.c.cols {
-		s.c.cols[i].close(lane, t)
-	}
-	if s.c.fence != nil {
-		s.c.fence()
+		s.c.cols[i].close(l, t)
 	}
 }
