@@ -13,8 +13,8 @@ import (
 
 // device names what computes.
 func (p *parts) device(s *settings.Settings) string {
-	threads := fmt.Sprintf("%d threads", cores(s.Threads))
-	text := p.root.Backend().Name() + ", " + strings.TrimSuffix(threads, pick(threads == "1 threads", "s", ""))
+	n := cores(s.Threads)
+	text := fmt.Sprintf("%s, %d %s", p.root.Backend().Name(), n, pick(n == 1, "thread", "threads"))
 	if p.note != "" {
 		text += "  |  " + p.note
 	}
