@@ -139,6 +139,8 @@ func openIDX(arg string, _ Options) (*collection, error) {
 	return &collection{splits: map[string]Dataset{"": d}, classes: d.classes}, nil
 }
 
+var digits = []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
+
 var fashionClasses = []string{
 	"T-shirt/top", "trouser", "pullover", "dress", "coat",
 	"sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -149,7 +151,16 @@ func openFashion(dir string, _ Options) (*collection, error) {
 	if dir == "" {
 		dir = debianFashion
 	}
-	c := &collection{splits: make(map[string]Dataset), classes: fashionClasses}
+	return openSplitIDX(dir, fashionClasses)
+}
+
+// openMNIST opens a folder of files named as MNIST's. Fashion-MNIST's have the same names, so that
+// classes are numbers; fashion:DIR names them.
+func openMNIST(dir string, _ Options) (*collection, error) { return openSplitIDX(dir, digits) }
+
+// openSplitIDX opens images and labels for training and for tests in a folder.
+func openSplitIDX(dir string, classes []string) (*collection, error) {
+	c := &collection{splits: make(map[string]Dataset), classes: classes}
 	for split, prefix := range map[string]string{train: "train", test: "t10k"} { // any order: into a map again; of two broken files either may be named
 		at := filepath.Join(dir, prefix)
 		suffix := ".gz"
@@ -163,7 +174,7 @@ func openFashion(dir string, _ Options) (*collection, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.classes = fashionClasses
+		d.classes = classes
 		c.splits[split] = d
 	}
 	return c, nil

@@ -277,6 +277,8 @@ func recognizeFolder(path string) opener {
 		return schemes["stl10"]
 	case has("pack.json"):
 		return openPack
+	case has("train-images-idx3-ubyte") || has("train-images-idx3-ubyte.gz"):
+		return openMNIST
 	case has("data_batch_1") && has("batches.meta"), has("train") && has("meta") && !has("train/"):
 		return func(string, Options) (*collection, error) {
 			return nil, errors.New("CIFAR as Python pickles is not read; get the binary version (cifar-10-binary.tar.gz)")

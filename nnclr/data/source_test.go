@@ -341,7 +341,7 @@ func TestIDX(t *testing.T) {
 	write(t, filepath.Join(dir, "plain-labels"), labels)
 	images := filepath.Join(dir, "train-images-idx3-ubyte.gz")
 	plain := filepath.Join(dir, "plain")
-	for _, source := range []string{images, "idx:" + images, plain + ",labels", "fashion:" + dir, plain} {
+	for _, source := range []string{images, "idx:" + images, plain + ",labels", "fashion:" + dir, dir, plain} {
 		source = strings.Replace(source, ",labels", ","+plain+"-labels", 1)
 		if strings.Contains(source, ",") {
 			source = "idx:" + source
