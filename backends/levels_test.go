@@ -40,6 +40,15 @@ func TestThreads(t *testing.T) {
 	}
 }
 
+// Convolutions by Winograd's transforms stay within their bound at each level.
+func TestWinograd(t *testing.T) {
+	for _, level := range cpu.Levels() {
+		t.Run(level, func(t *testing.T) {
+			backendtest.Winograd(t, func() tensor.Backend { return openCPU(t, level, 0) })
+		})
+	}
+}
+
 // AVX2 and AVX-512 give the same bits.
 func TestLevels(t *testing.T) {
 	need(t, "avx2")

@@ -14,7 +14,8 @@
 // enough that every order of summation gives the same bits. Every buffer begins as NaN and lies
 // between fences that must not change (guard.go).
 //
-// [Threads] and [Same] compare the bits of two backends that promise equal ones.
+// [Threads] and [Same] compare the bits of two backends that promise equal ones; [Winograd] tests
+// convolutions that are not computed directly, which [Run] wants.
 package backendtest
 
 import (
