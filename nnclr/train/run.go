@@ -44,12 +44,18 @@ type mark struct {
 }
 
 // Run trains from state, which is New or Loaded, to the end of the job. It saves at the end and,
-// when ctx ends, after the step under way, returning ErrStopped.
-func Run(ctx context.Context, j *Job, state *State) (*Summary, error) {
+// when ctx ends, after the step under way, returning ErrStopped. However it ends, no save is under
+// way when it returns.
+func Run(ctx context.Context, j *Job, state *State) (sum *Summary, err error) {
 	r, err := prepare(j, state)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if e := r.settle(); e != nil {
+			err = errors.Join(err, e)
+		}
+	}()
 	if err := r.before(ctx); err != nil {
 		return nil, r.interrupted(ctx, err)
 	}

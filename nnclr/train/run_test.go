@@ -228,12 +228,13 @@ func (w watched) At(i int) (image.Image, int, error) {
 	return w.Dataset.At(i)
 }
 
-// Three steps in a row that are not finite end the run; each is captured and changes nothing.
+// Three steps in a row that are not finite end the run; each is captured and changes nothing. The save that the third
+// one overtook is waited for.
 func TestDiverged(t *testing.T) {
 	dir := t.TempDir()
-	skipped := 0
+	skipped, saved := 0, 0
 	j := newJob(t, dir, func(j *Job) {
-		j.Score, j.Look = nil, nil
+		j.Score, j.Look, j.SaveEvery = nil, nil, Every{Steps: 1}
 		rate := j.Rate
 		j.Rate = func(step int, share float64) float64 {
 			if step == 4 {
@@ -242,8 +243,11 @@ func TestDiverged(t *testing.T) {
 			return rate(step, share)
 		}
 		j.Events = func(e Event) {
-			if e.Name == "skipped" {
+			switch e.Name {
+			case "skipped":
 				skipped++
+			case "checkpoint":
+				saved++
 			}
 		}
 	})
@@ -251,6 +255,9 @@ func TestDiverged(t *testing.T) {
 	var d *DivergedError
 	if !errors.As(err, &d) || skipped != 3 {
 		t.Fatalf("%d steps skipped: %v", skipped, err)
+	}
+	if saved != d.Step {
+		t.Errorf("%d saves told of, want %d", saved, d.Step)
 	}
 	if _, err := os.Stat(filepath.Join(j.Captures, checkpoint.Name(d.Step), modelFile)); err != nil {
 		t.Error(err)
@@ -289,7 +296,7 @@ func TestDue(t *testing.T) {
 				got = append(got, step)
 			}
 		}
-		if len(got) != len(c.want) || len(got) > 0 && got[len(got)-1] != c.want[len(c.want)-1] {
+		if !slices.Equal(got, c.want) {
 			t.Errorf("%+v: due at %v, want %v", c.every, got, c.want)
 		}
 	}
