@@ -163,7 +163,7 @@ func greet(con *console.Console, s *settings.Settings, p *parts, dir *rundir.Dir
 	if p.sets.Score == nil {
 		con.Line("        no labels: accuracy unknown; look at the neighbors")
 	}
-	if p.chosen != nil && s.Recipe == "auto" {
+	if p.chosen != nil {
 		con.Line("chosen  %s", strings.Join(p.chosen, " "))
 	}
 	if p.loaded != nil {
