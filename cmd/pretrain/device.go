@@ -40,6 +40,10 @@ func openDevice(name string, threads int) (b tensor.Backend, note string, err er
 		}
 	case "cpu":
 		b, err = openCPU(words, threads)
+	case "cuda":
+		if err = errNoGPU; slices.Contains(backends.Names(), family) {
+			b, err = backends.Open(name)
+		}
 	default:
 		b, err = backends.Open(name)
 	}
@@ -53,10 +57,13 @@ func openDevice(name string, threads int) (b tensor.Backend, note string, err er
 	return b, note, nil
 }
 
+// errNoGPU is a build without the GPU backend: by the tag nogpu, or before there is one.
+var errNoGPU = errors.New("no GPU in this build")
+
 // lookForGPU opens the first GPU, or says why there is none.
 func lookForGPU() (b tensor.Backend, reason string) {
 	if !slices.Contains(backends.Names(), "cuda") {
-		return nil, "no GPU in this build"
+		return nil, errNoGPU.Error()
 	}
 	b, err := backends.Open("cuda:0")
 	if err != nil {

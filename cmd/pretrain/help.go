@@ -10,8 +10,7 @@ import (
 )
 
 // screen is the help of the root: one screen of 80 columns and 40 lines, a test counts.
-const screen = `pretrain trains image encoders without labels: NNCLR, in one binary, on a CPU
-or a GPU.
+const screen = `pretrain trains image encoders without labels: NNCLR, in one binary.
 
 usage: pretrain [flags] [DIR] [key=value ...]
 
@@ -25,7 +24,7 @@ flags used most (--lr 0.3 and lr=0.3 are the same):
   --batch N         images a step
   --size N          side of a view in pixels
   --weights FILE    start from a .safetensors file with torchvision's names
-  --device NAME     auto, cpu, cpu:avx2, cuda:0
+  --device NAME     auto, cpu, cpu:avx2; pretrain doctor tells what is here
   --out DIR         run directory
   -c FILE           settings from a YAML file
 
