@@ -66,7 +66,7 @@ func Load(in Input) (s *Settings, warnings []string, err error) {
 			return nil, nil, err
 		}
 	}
-	return s, warnings, s.check()
+	return s, append(warnings, s.idle()...), s.check()
 }
 
 // defaults fills every field that has a default of its own; recipes fill the others.

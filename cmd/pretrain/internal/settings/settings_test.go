@@ -170,6 +170,34 @@ func TestUnknownVariable(t *testing.T) {
 	}
 }
 
+// TestIdle: what does nothing beside another setting is warned of, where the user asked for it.
+func TestIdle(t *testing.T) {
+	for _, c := range []struct {
+		line []Assignment
+		want []string
+	}{
+		{[]Assignment{flag("optim", "sgd"), flag("lars.eta", "0.02")}, []string{"lars.eta has no effect with optim=sgd"}},
+		{[]Assignment{flag("optim", "lars"), flag("lars.clip", "on")}, []string{"lars.clip has no effect with a lars.variant other than solo"}},
+		{[]Assignment{flag("optim", "lars"), flag("lars.variant", "solo"), flag("lars.clip", "on")}, nil},
+		{[]Assignment{flag("loss.form", "ntxent"), flag("loss.columns", "on"), flag("loss.group", "4")},
+			[]string{"loss.columns has no effect with loss.form=ntxent", "loss.group has no effect with loss.form=ntxent"}},
+		{[]Assignment{flag("schedule", "epoch-cosine")}, nil}, // the recipe's warm-up is not the user's
+		{[]Assignment{flag("schedule", "epoch-cosine"), flag("warmup", "3")}, []string{"warmup has no effect with schedule=epoch-cosine"}},
+	} {
+		_, got, err := Load(Input{Recipes: recipes, Line: c.line})
+		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
+			t.Errorf("%v (-want +got)\n%s", err, diff)
+		}
+	}
+	for _, r := range idles {
+		for _, key := range r.keys {
+			if _, ok := find(key); !ok {
+				t.Errorf("no setting %s", key)
+			}
+		}
+	}
+}
+
 // TestRoundTrip: config.yaml makes the same run again, and says so by its digest.
 func TestRoundTrip(t *testing.T) {
 	in := Input{Recipes: recipes, Line: []Assignment{flag("data", "my photos: 2024"), flag("data", "b"),
