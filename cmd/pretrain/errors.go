@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -193,15 +192,22 @@ func report(w io.Writer, err error) int {
 	return f.code
 }
 
-// bug reports a panic. The stack is for us, so it is shown on request only.
+// bug reports a panic.
 func bug(w io.Writer, p any) int {
 	fmt.Fprintf(w, "pretrain: bug: %v\n", p)
-	if slices.Contains(os.Args, "--debug") {
-		fmt.Fprintf(w, "%s\n", debug.Stack())
-	} else {
-		fmt.Fprintf(w, "  hint: please report this line with the output of  pretrain version;  --debug shows the stack\n")
-	}
+	fmt.Fprintf(w, "  hint: please report this line with the output of  pretrain version;  --debug shows the stack of a run\n")
 	return exitBug
+}
+
+// showStack is deferred: it prints where a bug came up, and lets it go on. The stack is for us, so it is shown on
+// request only.
+func showStack(w io.Writer, asked bool) {
+	if p := recover(); p != nil {
+		if asked {
+			fmt.Fprintf(w, "%s\n", debug.Stack())
+		}
+		panic(p)
+	}
 }
 
 // cause is the innermost reason of a file error, without the name that the message already gives.

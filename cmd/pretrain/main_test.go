@@ -39,6 +39,18 @@ func TestBugs(t *testing.T) {
 	if code := bug(&b, "broken"); code != exitBug || strings.Contains(b.String(), "goroutine") || !strings.Contains(b.String(), "pretrain: bug: broken") {
 		t.Errorf("exit %d, %s", code, b.String())
 	}
+	for _, asked := range []bool{false, true} {
+		b.Reset()
+		func() {
+			defer func() {
+				if p := recover(); p != "broken" || strings.Contains(b.String(), "TestBugs") != asked {
+					t.Errorf("debug %v: panic %v, %s", asked, p, b.String())
+				}
+			}()
+			defer showStack(&b, asked)
+			panic("broken")
+		}()
+	}
 }
 
 // TestSettingsPage: docs/settings.txt is what the command prints.

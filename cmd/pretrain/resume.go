@@ -36,6 +36,7 @@ func runResume(c *cobra.Command, run string, line []settings.Assignment) error {
 	if err != nil {
 		return err
 	}
+	defer showStack(c.ErrOrStderr(), s.Debug)
 	con := newConsole(s, c.OutOrStdout(), c.ErrOrStderr())
 	path := run
 	if out := given(line, "out"); out != "" {

@@ -34,6 +34,7 @@ func newTrain() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		defer showStack(c.ErrOrStderr(), s.Debug)
 		con := newConsole(s, c.OutOrStdout(), c.ErrOrStderr())
 		for _, w := range warnings {
 			con.Warn("%s", w)
