@@ -28,7 +28,7 @@ func openWatch(s *settings.Settings, p *parts, dir *rundir.Dir, step int, con *c
 		return nil, err
 	}
 	w := &watch{
-		con: con, metrics: metrics, dir: dir, steps: p.course.steps, budget: time.Duration(s.Budget), batch: int(s.Batch),
+		con: con, metrics: metrics, dir: dir, budget: time.Duration(s.Budget),
 		log: slog.New(slog.NewTextHandler(file, nil)), logFile: file, snapshots: readSnapshots(dir.Path, step),
 		bad: p.loader.Bad, last: unknown(), start: pick(s.Weights == "random", "untrained", "weights"),
 	}

@@ -23,9 +23,7 @@ type watch struct {
 	bad     *data.Bad
 	dir     *rundir.Dir
 
-	steps     int           // length of the run, or 0 and
-	budget    time.Duration // its time
-	batch     int
+	budget    time.Duration    // length of a run by time, else 0
 	start     string           // what the encoder was before: untrained, or weights
 	last      console.Progress // the last logged step
 	waiting   bool             // the hint about slow data was given
@@ -58,7 +56,7 @@ func (w *watch) event(e train.Event) {
 func (w *watch) scored(e train.Event) console.Progress {
 	p := w.last
 	p.Step, p.Elapsed = e.Step, e.Elapsed
-	p.Share, p.Left = w.ahead(e)
+	p.Share, p.Left = e.Share, w.left(e)
 	if v, ok := e.Number("top1"); ok {
 		p.KNN = v
 	}
@@ -77,18 +75,17 @@ func (w *watch) progress(e train.Event) console.Progress {
 		Elapsed: e.Elapsed, Step: e.Step, Epoch: get("epoch"), Loss: get("loss"), LR: get("lr"), ImagesPerSec: get("img_s"),
 		Wait: get("wait"), Std: get("emb_std"), Purity: get("nn_purity"), Self: get("nn_self"), Sim: get("nn_sim"), KNN: math.NaN(),
 	}
-	p.Share, p.Left = w.ahead(e)
+	p.Share, p.Left = e.Share, w.left(e)
 	return p
 }
 
-// ahead is the share of the run that is done and the time that is left.
-func (w *watch) ahead(e train.Event) (share float64, left time.Duration) {
-	if w.steps > 0 {
-		share = float64(e.Step) / float64(w.steps)
-		return share, time.Duration(float64(e.Elapsed) * (1 - share) / max(share, 1e-9))
+// left is the time to the end, if it goes on as it did. Of a run by time only training counts, so evaluations to come
+// are not in it.
+func (w *watch) left(e train.Event) time.Duration {
+	if w.budget > 0 {
+		return time.Duration(float64(w.budget) * (1 - e.Share))
 	}
-	share = min(e.Elapsed.Seconds()/w.budget.Seconds(), 1)
-	return share, max(w.budget-e.Elapsed, 0)
+	return time.Duration(float64(e.Elapsed) * (1 - e.Share) / max(e.Share, 1e-9))
 }
 
 // other is what happens beside steps and scores.

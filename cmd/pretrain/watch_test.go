@@ -33,13 +33,13 @@ func newTestWatch(t *testing.T) (w *watch, out, errs *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w = &watch{con: con, metrics: m, dir: d, steps: 100, bad: &data.Bad{}, last: unknown(), start: "untrained",
+	w = &watch{con: con, metrics: m, dir: d, bad: &data.Bad{}, last: unknown(), start: "untrained",
 		log: slog.New(slog.NewTextHandler(log, nil)), logFile: log}
 	return w, out, errs
 }
 
 func step(n int, fields ...train.Field) train.Event {
-	return train.Event{Kind: "train", Step: n, Elapsed: time.Duration(n) * time.Second, Fields: append(fields,
+	return train.Event{Kind: "train", Step: n, Elapsed: time.Duration(n) * time.Second, Share: float64(n) / 100, Fields: append(fields,
 		train.Field{Key: "epoch", Value: 0.5}, train.Field{Key: "loss", Value: 3.5}, train.Field{Key: "img_s", Value: 900.0})}
 }
 
@@ -52,7 +52,7 @@ func TestWatch(t *testing.T) {
 	for _, e := range []train.Event{
 		{Kind: "eval", Name: "floors", Fields: []train.Field{{Key: "pixels", Value: .448}, {Key: "pixels_centered", Value: .503}, {Key: "start", Value: .759}}},
 		step(25),
-		{Kind: "eval", Name: "knn", Step: 25, Elapsed: 25 * time.Second, Fields: []train.Field{{Key: "top1", Value: .828}}},
+		{Kind: "eval", Name: "knn", Step: 25, Elapsed: 25 * time.Second, Share: .25, Fields: []train.Field{{Key: "top1", Value: .828}}},
 		step(60, train.Field{Key: "wait", Value: .4}),
 		step(70, train.Field{Key: "wait", Value: .5}),
 		event("skipped", train.Field{Key: "loss", Value: 1e38}, train.Field{Key: "grad_norm", Value: 2.0}, train.Field{Key: "path", Value: "nan/step-70"}),

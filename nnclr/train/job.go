@@ -82,6 +82,7 @@ type Event struct {
 	Name    string // of an eval or event
 	Step    int    // steps done
 	Elapsed time.Duration
+	Share   float64 // of the run that is done, 0 to 1
 	Fields  []Field
 }
 

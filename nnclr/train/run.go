@@ -302,7 +302,7 @@ func (r *loop) progress() progress {
 // tell sends an event.
 func (r *loop) tell(kind, name string, fields ...Field) {
 	if r.Events != nil {
-		r.Events(Event{kind, name, r.state.Step, r.elapsed(), fields})
+		r.Events(Event{kind, name, r.state.Step, r.elapsed(), math.Min(r.progress().share, 1), fields})
 	}
 }
 
