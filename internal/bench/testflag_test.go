@@ -1,0 +1,3 @@
+package bench_test
+
+import _ "kith/internal/testflag" // for go test ./... -long
