@@ -221,6 +221,12 @@ func TestAllocs(t *testing.T) {
 	defer pool.Close()
 	for _, strict := range []bool{false, true} {
 		e := New(pool, simd.Detect(), Options{Strict: strict})
+		for _, g := range []Gemm{{M: 64, N: 512, K: 64, TransB: true}, {M: 200, N: 64, K: 64}, {M: 64, N: 64, K: 300, TransA: true}} {
+			a, b, out := Operand{Data: make([]float32, g.M*g.K)}, Operand{Data: make([]float32, g.K*g.N)}, Output{Data: make([]float32, g.M*g.N)}
+			if n := testing.AllocsPerRun(3, func() { e.Gemm(out, a, b, g) }); n != 0 {
+				t.Errorf("%+v: %v allocations", g, n)
+			}
+		}
 		for _, c := range []Conv{
 			{N: 24, H: 4, W: 4, C: 64, K: 64, R: 3, S: 3, Stride: 1, Pad: 1},
 			{N: 2, H: 9, W: 9, C: 8, K: 8, R: 3, S: 3, Stride: 2, Pad: 1},

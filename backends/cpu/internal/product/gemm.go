@@ -62,8 +62,12 @@ func (e *Engine) half(g Gemm) bool {
 
 // Gemm computes a product.
 func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
-	if g.TransA {
+	switch {
+	case g.TransA:
 		e.gemmTall(out, a, b, g, nil)
+		return
+	case g.low():
+		e.gemmLow(out, a, b, g)
 		return
 	}
 	packed := e.share(e.PackedLen(g))

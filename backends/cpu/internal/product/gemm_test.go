@@ -128,7 +128,7 @@ func gemmCases() []gemmCase {
 	for _, g := range []Gemm{
 		{M: 0, N: 5, K: 3}, {M: 5, N: 0, K: 3}, {M: 3, N: 4, K: 0}, {M: 3, N: 4, K: 0, TransA: true},
 		{M: 300, N: 70, K: 577}, {M: 130, N: 600, K: 1024, TransB: true}, {M: 29, N: 33, K: 833},
-		{M: 1500, N: 40, K: 20}, {M: 70, N: 40, K: 5000, TransA: true}, {M: 120, N: 530, K: 300, TransA: true},
+		{M: 1500, N: 40, K: 20}, {M: 33, N: 300, K: 70}, {M: 64, N: 257, K: 600, TransB: true}, {M: 70, N: 40, K: 5000, TransA: true}, {M: 120, N: 530, K: 300, TransA: true},
 		{M: 40, N: 70, K: 700, TransA: true, TransB: true}, {M: 65, N: 40, K: 1200, Whole: true},
 	} {
 		half := g
@@ -335,6 +335,7 @@ func BenchmarkGemm(b *testing.B) {
 		{M: 25088, N: 64, K: 576}, {M: 25088, N: 64, K: 256}, {M: 25088, N: 64, K: 64}, {M: 25088, N: 256, K: 64},
 		{M: 6272, N: 128, K: 512}, {M: 6272, N: 512, K: 128}, {M: 6272, N: 128, K: 1152},
 		{M: 1568, N: 256, K: 1024}, {M: 1568, N: 1024, K: 256}, {M: 1568, N: 256, K: 2304},
+		{M: 64, N: 2048, K: 2048}, {M: 64, N: 2048, K: 2048, TransB: true}, {M: 64, N: 512, K: 512, TransB: true},
 		{M: 392, N: 512, K: 4608}, {M: 392, N: 2048, K: 512}, {M: 392, N: 512, K: 2048},
 		{M: 64, N: 256, K: 25088, TransA: true}, {M: 256, N: 64, K: 25088, TransA: true},
 		{M: 512, N: 128, K: 6272, TransA: true}, {M: 1024, N: 256, K: 1568, TransA: true}, {M: 2048, N: 512, K: 392, TransA: true},
@@ -342,7 +343,7 @@ func BenchmarkGemm(b *testing.B) {
 		alloc := floats(b)
 		x, w, out := alloc(g.M*g.K), alloc(g.K*g.N), Output{Data: alloc(g.M * g.N)}
 		for _, threads := range []int{1, 2} {
-			b.Run(fmt.Sprintf("%dx%dx%d/ta=%v/T%d", g.M, g.N, g.K, g.TransA, threads), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%dx%dx%d/ta=%v,tb=%v/T%d", g.M, g.N, g.K, g.TransA, g.TransB, threads), func(b *testing.B) {
 				pool := par.New(threads)
 				defer pool.Close()
 				e := New(pool, simd.Detect(), Options{Alloc: alloc})

@@ -85,6 +85,7 @@ type Engine struct {
 	turn   turnTask
 	gemmF  gemmF
 	gemmW  gemmW
+	turned turned
 	slabs  slabTask
 	stripF stripF
 	stemW  stemW
