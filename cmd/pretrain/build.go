@@ -74,16 +74,10 @@ var (
 	norms   = map[string]data.Norm{"imagenet": data.ImageNet, "cifar10": data.CIFAR10, "cifar100": data.CIFAR100, "cifar10-jpeg": data.CIFAR10JPEG, "none": {Std: [3]float32{1, 1, 1}}}
 )
 
-func buildLoader(s *settings.Settings, images data.Dataset, views []data.View) *data.Loader {
+func buildLoader(s *settings.Settings, images data.Dataset, views []data.View, bad *data.Bad) *data.Loader {
 	return &data.Loader{
-		Data: images, Views: views, Size: int(s.Batch), Workers: decoders(s.Workers), Key: seedOf(s),
-		Bad: badImages(s),
+		Data: images, Views: views, Size: int(s.Batch), Workers: decoders(s.Workers), Key: seedOf(s), Bad: bad,
 	}
-}
-
-// badImages is what to do about them, for one data set. Where none is allowed, the first one ends the run.
-func badImages(s *settings.Settings) *data.Bad {
-	return &data.Bad{Fail: s.Bad == "fail" || s.MaxBad == 0, Max: float64(s.MaxBad)}
 }
 
 func buildEncoder(s *settings.Settings) (*nn.ResNet, error) {

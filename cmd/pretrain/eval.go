@@ -135,9 +135,10 @@ func (t *trained) score(ctx context.Context, vote eval.KNN, bank, queries data.D
 		return err
 	}
 	finder := eval.NewFinder(t.root)
-	features := func(d data.Dataset) (*eval.Features, error) { return e.Features(ctx, d, badImages(t.s)) }
+	bad := newBadImages(t.s)
+	features := func(d data.Dataset) (*eval.Features, error) { return e.Features(ctx, d, bad.next()) }
 	pixels := func(d data.Dataset) (*eval.Features, error) {
-		return eval.Pixels(ctx, d, view, e.Workers, badImages(t.s))
+		return eval.Pixels(ctx, d, view, e.Workers, bad.next())
 	}
 	measure := func(of func(data.Dataset) (*eval.Features, error), plain, centered *float64) error {
 		a, err := of(bank)

@@ -30,7 +30,7 @@ func openWatch(s *settings.Settings, p *parts, dir *rundir.Dir, step int, con *c
 	w := &watch{
 		con: con, metrics: metrics, dir: dir, budget: time.Duration(s.Budget),
 		log: slog.New(slog.NewTextHandler(file, nil)), logFile: file, snapshots: readSnapshots(dir.Path, step),
-		bad: p.loader.Bad, last: unknown(), start: pick(s.Weights == "random", "untrained", "weights"),
+		bad: p.bad, last: unknown(), start: pick(s.Weights == "random", "untrained", "weights"),
 	}
 	return w, nil
 }
@@ -44,13 +44,14 @@ func unknown() console.Progress {
 // nameBad names the images that could not be used, once: before the last line, which counts warnings, or when the run
 // fails.
 func (w *watch) nameBad() {
-	bad := w.bad
-	w.bad = &data.Bad{}
-	if n := len(bad.List()); n > 0 {
-		w.con.Warn("%s of %s images could not be used; they are named in %s", console.Count(n), console.Count(bad.Tried()), w.dir.Join(badName))
-		if err := w.dir.Replace(badName, func(out io.Writer) error { _, err := bad.WriteTo(out); return err }); err != nil {
-			w.con.Warn("%v", err)
-		}
+	list := w.bad.list()
+	w.bad = new(badImages)
+	if len(list) == 0 {
+		return
+	}
+	w.con.Warn("%s images could not be used; they are named in %s", console.Count(len(list)), w.dir.Join(badName))
+	if err := w.dir.Replace(badName, func(out io.Writer) error { return data.WriteBad(out, list) }); err != nil {
+		w.con.Warn("%v", err)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestPace(t *testing.T) {
 		if s.Labels == "none" {
 			p.sets.Bank, p.sets.Score = nil, nil
 		}
-		p.loader = buildLoader(s, images, nil)
+		p.loader = buildLoader(s, images, nil, nil)
 		if err := p.pace(s); err != nil {
 			t.Fatal(err)
 		}

@@ -23,6 +23,7 @@ type parts struct {
 	root      *tensor.Scope
 	note      string // on devices that are not used
 	loader    *data.Loader
+	bad       *badImages
 	view      data.View // of evaluations
 	encoder   *nn.ResNet
 	method    nnclr.Method
@@ -55,7 +56,8 @@ func openParts(s *settings.Settings) (p *parts, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p.loader = buildLoader(s, p.sets.Train, views)
+	p.bad = newBadImages(s)
+	p.loader = buildLoader(s, p.sets.Train, views, p.bad.next())
 	if p.loader.Steps() == 0 {
 		return nil, tooFew(s, p.sets.Train.Len())
 	}
@@ -102,7 +104,7 @@ func (p *parts) job(s *settings.Settings) *train.Job {
 	if p.sets.Score != nil {
 		j.Score = &train.Score{
 			Bank: capped(p.sets.Bank, s.Bank, key), Queries: capped(p.sets.Score, max(s.Bank/voters, leastQueries), key),
-			View: p.view, Batch: evalBatch, Workers: decoders(s.Workers), Bad: func() *data.Bad { return badImages(s) },
+			View: p.view, Batch: evalBatch, Workers: decoders(s.Workers), Bad: p.bad.next,
 			KNN: eval.KNN{K: s.KNNK, T: s.KNNT}, Few: fewLabels, Key: key,
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	"kith/internal/console"
 	"kith/internal/rundir"
-	"kith/nnclr/data"
 	"kith/nnclr/train"
 )
 
@@ -20,7 +19,7 @@ type watch struct {
 	metrics *rundir.Metrics
 	log     *slog.Logger
 	logFile io.Closer
-	bad     *data.Bad
+	bad     *badImages
 	dir     *rundir.Dir
 
 	budget    time.Duration    // length of a run by time, else 0

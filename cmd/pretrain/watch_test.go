@@ -33,7 +33,7 @@ func newTestWatch(t *testing.T) (w *watch, out, errs *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w = &watch{con: con, metrics: m, dir: d, bad: &data.Bad{}, last: unknown(), start: "untrained",
+	w = &watch{con: con, metrics: m, dir: d, bad: new(badImages), last: unknown(), start: "untrained",
 		log: slog.New(slog.NewTextHandler(log, nil)), logFile: log}
 	return w, out, errs
 }

@@ -47,14 +47,14 @@ func (b *Bad) Tried() int {
 	return b.count
 }
 
-// WriteTo writes bad_files.tsv: path, bytes and reason of each image not used.
-func (b *Bad) WriteTo(w io.Writer) (int64, error) {
+// WriteBad writes bad_files.tsv: path, bytes and reason of each image.
+func WriteBad(w io.Writer, list []BadImage) error {
 	var text strings.Builder
-	for _, x := range b.List() {
+	for _, x := range list {
 		fmt.Fprintf(&text, "%s\t%d\t%s\n", cell(x.Name), x.Bytes, cell(x.Reason))
 	}
-	n, err := io.WriteString(w, text.String())
-	return int64(n), err
+	_, err := io.WriteString(w, text.String())
+	return err
 }
 
 // cell is a text without tabs and line breaks.

@@ -209,7 +209,7 @@ func TestBadImages(t *testing.T) {
 		t.Errorf("%d images tried, want 40", bad.Tried())
 	}
 	var text strings.Builder
-	if _, err := bad.WriteTo(&text); err != nil || text.String() != "#5\t0\ttruncated\n#6\t0\tnot an image\n#39\t0\ttruncated\n" {
+	if err := WriteBad(&text, bad.List()); err != nil || text.String() != "#5\t0\ttruncated\n#6\t0\tnot an image\n#39\t0\ttruncated\n" {
 		t.Errorf("bad_files.tsv is %q (%v)", text.String(), err)
 	}
 }
