@@ -64,7 +64,15 @@ func Levels() []string {
 // Open opens the backend that words name: a level, "strict", or both with a comma between; ""
 // for the best level. A level that the machine lacks is an error that names what is missing.
 func Open(words string) (*Backend, error) {
-	var o Options
+	o, err := Parse(words)
+	if err != nil {
+		return nil, err
+	}
+	return New(o)
+}
+
+// Parse is the options that words name, as for Open.
+func Parse(words string) (o Options, err error) {
 	for w := range strings.SplitSeq(words, ",") {
 		switch {
 		case w == "strict":
@@ -72,10 +80,10 @@ func Open(words string) (*Backend, error) {
 		case w != "" && o.Level == "":
 			o.Level = w
 		case w != "":
-			return nil, fmt.Errorf("cpu: %q beside level %s; one level, or strict", w, o.Level)
+			return o, fmt.Errorf("cpu: %q beside level %s; one level, or strict", w, o.Level)
 		}
 	}
-	return New(o)
+	return o, nil
 }
 
 // New opens a backend.

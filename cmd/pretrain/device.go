@@ -74,14 +74,11 @@ func lookForGPU() (b tensor.Backend, reason string) {
 
 // openCPU is backends.Open with a number of threads, which a name does not carry.
 func openCPU(words string, threads int) (tensor.Backend, error) {
-	o := cpu.Options{Threads: threads}
-	for _, w := range strings.Split(words, ",") {
-		if w == "strict" {
-			o.Strict = true
-		} else {
-			o.Level = w
-		}
+	o, err := cpu.Parse(words)
+	if err != nil {
+		return nil, err
 	}
+	o.Threads = threads
 	return cpu.New(o)
 }
 
