@@ -57,6 +57,9 @@ func (s *slot) gather(l *lane, t product.Tile, pitch, r, n int) unsafe.Pointer {
 	tile, width, at := l.tile(s.reg), t.Cols*s.width, ((t.Row+r)*pitch+t.Col)*s.width
 	switch s.kind {
 	case given:
+		if t.Pitch == t.Cols {
+			return unsafe.Pointer(&t.Data[r*t.Pitch])
+		}
 		spreadRows(tile, n, width, unsafe.Pointer(unsafe.SliceData(t.Data)), r*t.Pitch*s.width, t.Pitch*s.width)
 	case direct:
 		if !s.write {
