@@ -97,9 +97,9 @@ func checkPasses(t *testing.T, g golden, got map[string][]float64, bound func(ki
 
 // TestResNets compares torchvision's networks: float64 on the definition at 1e-9, float32 on the
 // cpu at 1e-4, or twice PyTorch's own distance where that is larger. Gradients in float32 are held
-// to 2e-2 in the median and 1e-1 each: a few of millions of ReLUs flip between float32 and float64,
-// in PyTorch too, and one that flips in the last stage is a share of a channel of few pixels, which
-// 64 sampled elements may hold or not.
+// to 2e-2 in the median and 1e-1 each, or three times PyTorch's own: a few of millions of ReLUs flip
+// between float32 and float64, which ones is luck, and one in the last stage is a good part of a
+// channel of few pixels, which 64 sampled elements may hold or not.
 func TestResNets(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -114,6 +114,8 @@ func TestResNets(t *testing.T) {
 			}
 			g := openGolden(t, "resnet/"+c.name+".safetensors")
 			var own struct {
+				Worst     float64 `json:"grad worst"`
+				Median    float64 `json:"grad median"`
 				Feature   float64
 				Evaluated float64
 				State     float64 `json:"state/"`
@@ -125,9 +127,9 @@ func TestResNets(t *testing.T) {
 			checkPasses(t, g, passes(t, g, "cpu"), func(kind string) float64 {
 				switch kind {
 				case "grad":
-					return 1e-1
+					return max(1e-1, 3*own.Worst)
 				case "median grad":
-					return 2e-2
+					return max(2e-2, 3*own.Median)
 				case "state":
 					return max(1e-4, 2*own.State)
 				case "evaluated":
