@@ -3,8 +3,11 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"kith/autograd"
@@ -30,6 +33,7 @@ type loop struct {
 	logged   mark
 	bad      int // steps in a row that were not finite
 	collapse alarm
+	told     bool // of ops without a kernel
 	scorer   *scorer
 	looker   *looker
 	saver    saver
@@ -182,8 +186,17 @@ func (r *loop) check(b *data.Batch, now nnclr.Now, read map[string][]float64) er
 	return &DivergedError{Step: now.Step, Loss: loss, Rate: now.Rate, Norm: read["grad_norm"][0]}
 }
 
+// slow warns once of ops that have run by their definition: that is right, but may take a hundred times as long.
+func (r *loop) slow() {
+	if names := slices.Sorted(maps.Keys(r.Root.Fallbacks())); len(names) > 0 && !r.told {
+		r.told = true
+		r.warn(fmt.Sprintf("%s has no kernel for %s; slow definitions run instead", r.Root.Backend().Name(), strings.Join(names, ", ")))
+	}
+}
+
 // log tells of a step.
 func (r *loop) log(now nnclr.Now, read map[string][]float64) error {
+	r.slow()
 	at := r.Clock()
 	took := max((at - r.logged.at).Seconds(), 1e-9)
 	steps := r.state.Step - r.logged.step

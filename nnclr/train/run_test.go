@@ -264,6 +264,38 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
+// lame is a backend without a kernel for the loss.
+type lame struct{ tensor.Backend }
+
+func (b lame) Run(op tensor.Op, out, in []*tensor.Tensor) bool {
+	_, loss := op.(tensor.CrossEntropy)
+	return !loss && b.Backend.Run(op, out, in)
+}
+
+// What runs by its definition is told, once.
+func TestNoKernel(t *testing.T) {
+	inner, err := cpu.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { inner.Close() }) // lame hides it from the root
+	var warnings []any
+	j := newJobOn(t, lame{inner}, t.TempDir(), func(j *Job) {
+		j.Score, j.Look, j.Steps, j.LogEvery = nil, nil, 2, 1
+		j.Events = func(e Event) {
+			if e.Name == "warning" {
+				warnings = append(warnings, e.Fields[0].Value)
+			}
+		}
+	})
+	if _, err := Run(context.Background(), j, New()); err != nil {
+		t.Fatal(err)
+	}
+	if want := inner.Name() + " has no kernel for CrossEntropy; slow definitions run instead"; !slices.Equal(warnings, []any{want}) {
+		t.Errorf("got %q, want %q", warnings, want)
+	}
+}
+
 // A checkpoint of other settings is refused and stays.
 func TestLoadOtherSettings(t *testing.T) {
 	dir := t.TempDir()
