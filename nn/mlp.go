@@ -7,7 +7,6 @@ type MLP struct {
 	Widths   []int
 	NormLast bool
 	Bias     bool // also in front of BatchNorm, where it does nothing but exists in other codes
-	Init     Initializer
 }
 
 // NewMLP makes the layers.
@@ -17,14 +16,7 @@ func NewMLP(m MLP) Sequential {
 	for i, out := range m.Widths {
 		last := i == len(m.Widths)-1
 		norm := !last || m.NormLast
-		l := NewLinear(in, out, m.Bias || !norm)
-		if m.Init != nil {
-			l.Weight.Init = m.Init
-			if l.Bias != nil {
-				l.Bias.Init = Constant(0)
-			}
-		}
-		layers = append(layers, l)
+		layers = append(layers, NewLinear(in, out, m.Bias || !norm))
 		if norm {
 			layers = append(layers, NewBatchNorm(out))
 		}
