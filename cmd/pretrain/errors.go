@@ -104,7 +104,11 @@ func badCheckpoint(err error) *failure {
 	if !ok {
 		return nil
 	}
-	return &failure{code: exitOutput, msg: e.Error(), hints: some(diskHint(err))}
+	hint := diskHint(err)
+	if e.Failures == 0 && hint == "" && !errors.Is(err, checkpoint.ErrForeign) { // loading, and nothing was intact
+		hint = "copy an intact checkpoint back, or start again with --name NAME: kith never does so by itself"
+	}
+	return &failure{code: exitOutput, msg: strings.ReplaceAll(e.Error(), "\n", "; "), hints: some(hint)} // one reason for each
 }
 
 func badData(err error) *failure {

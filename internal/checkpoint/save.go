@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"kith/internal/fsys"
 )
@@ -86,7 +87,7 @@ func (s *Store) room(files []File) error {
 	}
 	free, ok := fsys.Free(s.fs(), s.Dir)
 	if ok && free < 2*need {
-		return fmt.Errorf("%d MB free, a checkpoint of %d MB needs twice its size", free>>20, need>>20)
+		return fmt.Errorf("%w: %.1f MB free, a checkpoint of %.1f MB needs twice its size", syscall.ENOSPC, float64(free)/1e6, float64(need)/1e6)
 	}
 	return nil
 }
