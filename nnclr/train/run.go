@@ -97,7 +97,7 @@ func prepare(j *Job, state *State) (*loop, error) {
 	r.train = eval.Compile(j.Root, r.program, j.Eager)
 	r.logged = mark{r.begun, state.Step}
 	r.evalDue, r.saveDue = newDue(j.EvalEvery, r.progress()), newDue(j.SaveEvery, r.progress())
-	r.saver.store = j.Checkpoints.store(r.warn)
+	r.saver.store = j.Checkpoints.store(r.saver.note)
 	if j.Score != nil {
 		r.scorer = newScorer(j)
 	}

@@ -264,6 +264,25 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
+// What a save warns of is told by the loop, between its own events: a save has a goroutine of its own.
+func TestSaveWarns(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "checkpoints", checkpoint.Name(0)), 0o755); err != nil { // a damaged one
+		t.Fatal(err)
+	}
+	counts := map[string]int{} // the race detector watches it
+	j := newJob(t, dir, func(j *Job) {
+		j.Score, j.Look, j.Steps, j.LogEvery, j.SaveEvery = nil, nil, 6, 1, Every{Steps: 1}
+		j.Events = func(e Event) { counts[e.Kind+e.Name]++ }
+	})
+	if _, err := Run(context.Background(), j, New()); err != nil {
+		t.Fatal(err)
+	}
+	if counts["eventcheckpoint"] != 6 || counts["eventwarning"] != 6 {
+		t.Errorf("events %v, want 6 checkpoints and 6 warnings", counts)
+	}
+}
+
 // lame is a backend without a kernel for the loss.
 type lame struct{ tensor.Backend }
 

@@ -138,7 +138,10 @@ func restore(s *checkpoint.Snapshot, name string, of tensors, do func(io.ReaderA
 type saver struct {
 	store *checkpoint.Store
 	done  chan saved // of the save under way; nil: none
+	notes []string   // its warnings, which the loop passes on when it is done: events come from one goroutine
 }
+
+func (s *saver) note(text string) { s.notes = append(s.notes, text) }
 
 // saved is the outcome of a save.
 type saved struct {
@@ -180,6 +183,10 @@ func (r *loop) settle() error {
 	}
 	s := <-r.saver.done
 	r.saver.done = nil
+	for _, text := range r.saver.notes {
+		r.warn(text)
+	}
+	r.saver.notes = nil
 	if s.err == nil {
 		r.tell("event", "checkpoint", Field{"path", checkpoint.Name(s.step)}, Field{"bytes", int(s.bytes)})
 		return nil
