@@ -29,20 +29,14 @@ func labelOf(d Dataset, i int) int {
 }
 
 // Digest names what a run reads: SHA-256 over the options that change pixels, the decoder's kind
-// and the sorted list of names, sizes and labels. Contents are not read; that is what a manifest
-// is for.
+// and the list of names, sizes and labels. The list in its order: ids in the support set and the
+// order of an epoch mean places in it. Contents are not read; that is what a manifest is for.
 func Digest(d Dataset, o Options) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "kith-data-1\njpeg=%s exif=%v tiff=%v tolerant=%v bytes=%d pixels=%d\n",
 		o.Decoder(), !o.IgnoreEXIF, o.TIFF, o.Tolerant, o.maxBytes(), o.maxPixels())
-	// Sorted, so that the same files in another place or order are the same data.
-	rows := make([]string, d.Len())
-	for i := range rows {
-		rows[i] = fmt.Sprintf("%s\t%d\t%d\n", cell(Name(d, i)), size(d, i), labelOf(d, i))
-	}
-	slices.Sort(rows)
-	for _, row := range rows {
-		io.WriteString(h, row)
+	for i := range d.Len() {
+		fmt.Fprintf(h, "%s\t%d\t%d\n", cell(Name(d, i)), size(d, i), labelOf(d, i))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

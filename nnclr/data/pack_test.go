@@ -291,6 +291,10 @@ func TestManifest(t *testing.T) {
 	if a, b := data.Digest(open(), data.Options{}), data.Digest(open(), data.Options{IgnoreEXIF: true}); a == b {
 		t.Error("the data digest does not see exif=ignore")
 	}
+	d := open()
+	if a, b := data.Digest(data.Subset(d, []int{0, 1}), data.Options{}), data.Digest(data.Subset(d, []int{1, 0}), data.Options{}); a == b {
+		t.Error("the data digest does not see the order of images")
+	}
 	if _, err := data.Verify(ctx, strings.NewReader("nonsense\n"), open()); err == nil {
 		t.Error("nonsense is a manifest")
 	}
