@@ -63,7 +63,7 @@ func resumeIn(ctx context.Context, s *settings.Settings, path string, con *conso
 	}
 	defer p.root.Close()
 	if d, err := readData(path); err != nil || d.Digest != p.digest {
-		return &failure{code: exitData, msg: fmt.Sprintf("the images of %s have changed: their list is not the one it was trained on", path),
+		return &failure{code: exitData, msg: fmt.Sprintf("the images of %s have changed: their list, or the JPEG decoder, is not the one it was trained with", path),
 			hints: []string{"a run goes on with the same images only; start another with  pretrain -c " + path + "/" + configName}}
 	}
 	return trainIn(ctx, s, p, dir, true, con)
