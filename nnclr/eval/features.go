@@ -77,7 +77,7 @@ func loader(d data.Dataset, view data.View, batch, workers int, bad *data.Bad) *
 }
 
 // An Extractor runs an encoder over data sets. It keeps its input and output in root, so that
-// evaluations during training allocate nothing new.
+// evaluations during training take no new memory there.
 type Extractor struct {
 	view data.View
 	x, y *tensor.Tensor

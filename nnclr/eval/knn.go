@@ -122,8 +122,8 @@ func nearest(list []neighbor, k int) []neighbor {
 	return list[:min(k, len(list))]
 }
 
-// A Finder searches in a root. It keeps its chunks, so that evaluations during training allocate
-// nothing new.
+// A Finder searches in a root. It keeps its chunks, so that evaluations during training take no new
+// memory there.
 type Finder struct {
 	root *tensor.Scope
 	kept map[[2]int]*chunks // by width and k
