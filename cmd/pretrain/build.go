@@ -39,6 +39,7 @@ func dataOptions(s *settings.Settings) data.Options {
 	return data.Options{
 		IgnoreEXIF: s.EXIF == "ignore", TIFF: s.TIFF, Tolerant: s.Tolerant, FollowLinks: s.Links, Labels: s.Labels,
 		JPEG: s.JPEG, MaxPixels: int64(s.MaxPixels), Order: s.Order, Reindex: s.Reindex,
+		Seed: uint64(s.Seed),
 	}
 }
 
