@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 // The files of a run directory that the command itself writes.
 const (
+	lockName     = "LOCK"
 	configName   = "config.yaml"
 	dataName     = "data.json"
 	commandName  = "command.txt"
@@ -75,18 +77,28 @@ func openNamed(path string, s *settings.Settings, digest string, warn func(strin
 	if err != nil {
 		return nil, false, err
 	}
-	if len(entries) == 0 {
-		d, err := rundir.Open(path, warn)
-		return d, false, err
-	}
 	d, err := rundir.Open(path, warn) // a held lock is the first thing to hear of
-	if err != nil {
-		return nil, false, err
+	if err != nil || unbegun(entries) {
+		return d, false, err
 	}
 	if err := continues(path, s, digest, other); err != nil {
 		return nil, false, errors.Join(err, d.Close())
 	}
 	return d, true, nil
+}
+
+// unbegun says that a directory is empty, or holds only what a start writes before STATUS: a run killed there has
+// nothing to go on from, and nothing to lose.
+func unbegun(entries []os.DirEntry) bool {
+	early := []string{lockName, configName, commandName, envName, dataName, logName, "metrics.jsonl"}
+	locked := false
+	for _, e := range entries {
+		locked = locked || e.Name() == lockName
+		if !slices.Contains(early, e.Name()) && !strings.HasPrefix(e.Name(), ".tmp-") {
+			return false
+		}
+	}
+	return locked || len(entries) == 0 // a config.yaml of someone's own is not ours to replace
 }
 
 // continues says whether this command goes on with the run at path, which it has locked; nil if it does.

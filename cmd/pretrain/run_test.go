@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,8 +63,11 @@ func TestOpenRun(t *testing.T) {
 	past(t, "runs/elsewhere", mine, "another folder", rundir.Status{State: rundir.Interrupted}, 900)
 	past(t, "runs/failed", mine, "d", rundir.Status{State: rundir.Failed, Code: 5, Reason: "loss became NaN"}, 10)
 	past(t, "runs/empty", mine, "d", rundir.Status{State: rundir.Interrupted}, 0)
-	if err := os.MkdirAll("photos/cat", 0o755); err != nil {
-		t.Fatal(err)
+	for path, text := range map[string]string{"photos/cat/a.png": "", "notes/config.yaml": "mine", // and two runs killed as they began
+		"runs/early/LOCK": "", "runs/begun/LOCK": "", "runs/begun/config.yaml": "", "runs/begun/metrics.jsonl": "", "runs/begun/.tmp-data.json-1": ""} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	now := time.Date(2026, 11, 23, 7, 2, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -87,6 +91,9 @@ func TestOpenRun(t *testing.T) {
 		{"name=other lr=0.1", "", false, "run directory runs/other holds an unfinished run at step 12,000 of other settings (lr 0.3 -> 0.1)"},
 		{"name=elsewhere", "", false, "run directory runs/elsewhere holds an unfinished run at step 900 of other settings (other images)"},
 		{"name=mine resume=never", "", false, "run directory runs/mine holds an unfinished run at step 100"},
+		{"name=early", "runs/early", false, ""},
+		{"name=begun", "runs/begun", false, ""},
+		{"out=notes", "", false, "notes is not empty and holds no run"},
 		{"out=photos", "", false, "photos is not empty and holds no run"},
 	} {
 		d, resumed, err := openRun(load(t, c.line), "d", now, nil)

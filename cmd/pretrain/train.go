@@ -138,20 +138,25 @@ func ended(dir *rundir.Dir, step int, err error) error {
 	return err // the first error counts; a STATUS that says running and is held by nobody reads as interrupted
 }
 
-// begin writes what the run is: settings, command, machine, data.
+// begin writes what the run is: settings, command, machine, data. STATUS comes last: without it there is no run yet.
 func begin(s *settings.Settings, p *parts, dir *rundir.Dir, resumed bool) error {
-	if err := dir.SetStatus(rundir.Status{State: rundir.Running}); err != nil || resumed {
-		return err
+	running := rundir.Status{State: rundir.Running}
+	if resumed {
+		return dir.SetStatus(running)
 	}
 	d := dataFile{Sources: s.Data, Images: p.sets.Train.Len(), Classes: len(p.sets.Classes), Notes: p.sets.Notes, Digest: p.digest}
 	if p.sets.Score != nil {
 		d.Scored = p.sets.Score.Len()
 	}
-	return errors.Join(
+	err := errors.Join(
 		dir.Replace(configName, s.WriteYAML),
 		dir.WriteFile(commandName, []byte(strings.Join(os.Args, " ")+"\n")),
 		dir.WriteJSON(envName, environment(p)),
 		dir.WriteJSON(dataName, d))
+	if err != nil {
+		return err
+	}
+	return dir.SetStatus(running)
 }
 
 // greet prints what runs, on what, where.
