@@ -52,7 +52,7 @@ func usage(hint, format string, args ...any) error {
 type rule func(err error) *failure
 
 // rules, the first that applies counts.
-var rules = []rule{ownFailure, badSetting, lockedRun, diverged, collapsed, noMemory, badCheckpoint, badData, badFile}
+var rules = []rule{ownFailure, badSetting, lockedRun, diverged, collapsed, noMemory, foreign, badCheckpoint, badData, badFile}
 
 func ownFailure(err error) *failure {
 	f, _ := errors.AsType[*failure](err)
@@ -97,6 +97,15 @@ func noMemory(err error) *failure {
 		return nil
 	}
 	return &failure{code: exitMemory, msg: e.Error(), hints: some("a smaller --batch, --size or --queue")}
+}
+
+// foreign is a checkpoint that is whole, but of other settings: somebody has changed config.yaml.
+func foreign(err error) *failure {
+	if !errors.Is(err, train.ErrOtherSettings) {
+		return nil
+	}
+	return &failure{code: exitUsage, msg: "the checkpoints are of other settings or images than config.yaml beside them says",
+		hints: some("put config.yaml back as it was; pretrain -c config.yaml --name NEW  starts another run")}
 }
 
 func badCheckpoint(err error) *failure {
