@@ -71,3 +71,47 @@ func TestMemoryStaysFlat(t *testing.T) {
 		t.Errorf("heap grows from %d to %d bytes in two epochs", first, last)
 	}
 }
+
+// TestPartsOfShards: what is kept of a set, and sets that are joined, keep to the order of shards.
+func TestPartsOfShards(t *testing.T) {
+	shards := func(order string, n int) *files {
+		f := &files{o: Options{Order: order}}
+		for i := range n {
+			f.entries = append(f.entries, entry{part: int32(i / 100)})
+		}
+		return f
+	}
+	k := rng.New(5)
+	whole := shards("shard", 600).Order(k)
+	kept := []int{599, 3, 3, 250}
+	got := Subset(shards("shard", 600), kept).(Sequencer).Order(k)
+	want := []int{0, 1, 2, 3}
+	slices.SortStableFunc(want, func(a, b int) int { return slices.Index(whole, kept[a]) - slices.Index(whole, kept[b]) })
+	if !slices.Equal(got, want) {
+		t.Errorf("subset in order %v, want %v", got, want)
+	}
+
+	parts := []Dataset{shards("shard", 600), shards("shard", 300)}
+	both := join(parts, []string{"other classes"}).(Sequencer).Order(k)
+	var first, second []int
+	half := 0 // of the second part in the first half
+	for at, i := range both {
+		if i < 600 {
+			first = append(first, i)
+			continue
+		}
+		second = append(second, i-600)
+		if at < len(both)/2 {
+			half++
+		}
+	}
+	if !slices.Equal(first, order(parts[0], k.At(0))) || !slices.Equal(second, order(parts[1], k.At(1))) {
+		t.Error("joined sets do not keep their own orders")
+	}
+	if half < 100 || half > 200 {
+		t.Errorf("%d of the second set's 300 images come in the first half", half)
+	}
+	if list := join([]Dataset{shards("", 9), shards("", 9)}, nil).(Sequencer).Order(k); list != nil {
+		t.Errorf("nobody asked for an order: %v", list)
+	}
+}
