@@ -38,7 +38,7 @@ func decoders(n settings.Extra) int {
 func dataOptions(s *settings.Settings) data.Options {
 	return data.Options{
 		IgnoreEXIF: s.EXIF == "ignore", TIFF: s.TIFF, Tolerant: s.Tolerant, FollowLinks: s.Links, Labels: s.Labels,
-		JPEG: s.JPEG, MaxPixels: int64(s.MaxPixels), Order: s.Order, Reindex: s.Reindex,
+		JPEG: s.JPEG, MaxPixels: int64(s.MaxPixels), MaxBytes: int64(s.MaxBytes), RAM: int64(s.RAM), Order: s.Order, Reindex: s.Reindex,
 		Seed: uint64(s.Seed),
 	}
 }

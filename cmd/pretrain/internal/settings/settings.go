@@ -26,6 +26,8 @@ type Train struct {
 	Links     bool     `key:"follow_links" group:"data" default:"off" help:"walk into symbolic links to folders"`
 	JPEG      string   `key:"jpeg" group:"data" default:"auto" oneof:"auto|std|turbo" help:"JPEG decoder: auto takes libjpeg-turbo where it is installed, std is Go's"`
 	MaxPixels int      `key:"max_pixels" group:"data" default:"0" min:"0" help:"largest image; 0 is 89,478,485 pixels"`
+	MaxBytes  int      `key:"max_bytes" group:"data" default:"0" min:"0" help:"largest encoded image; 0 is 67,108,864 bytes"`
+	RAM       int      `key:"data_ram" group:"data" default:"0" min:"0" neutral:"yes" help:"bytes of a compressed archive kept in memory; 0 is a quarter of the machine's, at most 8 GiB"`
 	Order     string   `key:"order" group:"data" default:"global" oneof:"global|shard" help:"order of an epoch: any, or shards in sequence, for network disks"`
 	Reindex   bool     `key:"reindex" group:"data" default:"off" neutral:"yes" help:"list sources anew, whatever the cache holds"`
 
