@@ -92,7 +92,7 @@ func TestPush(t *testing.T) {
 			next++
 		}
 		q.push(batch)
-		if got := number(&testing.T{}, q.Rows.Value); !slices.Equal(got, c.rows) {
+		if got := number(t, q.Rows.Value); !slices.Equal(got, c.rows) {
 			t.Errorf("after %d: rows %v, want %v", c.n, got, c.rows)
 		}
 		if a, b := ints(t, q.Next)[0], ints(t, q.Filled)[0]; a != c.next || b != c.filled {
