@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,7 @@ func newDoctor() *cobra.Command {
 
 func runDoctor(ctx context.Context, o doctorOptions, w io.Writer) error {
 	enc := json.NewEncoder(w)
-	return doctor.Run(ctx, doctor.Checks(o.out), func(f doctor.Finding) error {
+	return doctor.Run(ctx, doctor.Checks(o.out, stopwatch(time.Now)), func(f doctor.Finding) error {
 		if o.json {
 			return enc.Encode(f)
 		}

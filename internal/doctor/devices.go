@@ -55,8 +55,3 @@ func products(clock func() time.Duration) Check {
 		return Finding{OK, "speed", fmt.Sprintf("%.0f GFLOP/s in a product of 1024x1024, %.1f GB/s in memory", p.GFLOPS, p.GBS), ""}
 	}
 }
-
-func stopwatch() func() time.Duration {
-	start := time.Now()
-	return func() time.Duration { return time.Since(start) }
-}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 )
 
 // A Status says how a finding is meant.
@@ -28,13 +29,14 @@ type Finding struct {
 // A Check looks at one thing. It returns within a second and never fails: what it cannot find out is a finding.
 type Check func(ctx context.Context) Finding
 
-// Checks are those of this machine, in the order in which they are printed. dir is where runs are to be written.
-func Checks(dir string) []Check {
+// Checks are those of this machine, in the order in which they are printed. dir is where runs are to be written; clock
+// is monotonic, for those that measure speed.
+func Checks(dir string, clock func() time.Duration) []Check {
 	return []Check{
 		processor, features, kernels, gpu, memory,
 		func(context.Context) Finding { return disk(dir) },
 		func(context.Context) Finding { return locks(dir) },
-		products(stopwatch()), turbo, jpegs,
+		products(clock), turbo, jpegs(clock),
 	}
 }
 

@@ -8,20 +8,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
+
+func clock() func() time.Duration {
+	start := time.Now()
+	return func() time.Duration { return time.Since(start) }
+}
 
 // TestThisMachine: every check answers on whatever machine runs the tests, in one line, and leaves nothing behind.
 func TestThisMachine(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
-	err := Run(t.Context(), Checks(filepath.Join(dir, "runs", "new")), func(f Finding) error {
+	err := Run(t.Context(), Checks(filepath.Join(dir, "runs", "new"), clock()), func(f Finding) error {
 		n++
 		if f.Name == "" || f.Text == "" || strings.Contains(f.Text, "\n") || f.Status == Trouble && f.Hint == "" {
 			t.Errorf("%+v is not a complete line", f)
 		}
 		return nil
 	})
-	if err != nil || n != len(Checks(dir)) {
+	if err != nil || n != len(Checks(dir, clock())) {
 		t.Errorf("%d findings, %v", n, err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
@@ -52,7 +58,7 @@ func TestUnwritable(t *testing.T) {
 func TestStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Run(ctx, Checks("."), func(Finding) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := Run(ctx, Checks(".", clock()), func(Finding) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v after cancel", err)
 	}
 }
