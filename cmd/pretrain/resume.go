@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"kith/cmd/pretrain/internal/settings"
 	"kith/internal/console"
+	"kith/internal/fsys"
 	"kith/internal/rundir"
 )
 
@@ -69,12 +72,17 @@ func resumeIn(ctx context.Context, s *settings.Settings, path string, con *conso
 	return trainIn(ctx, s, p, dir, true, con)
 }
 
-// copyRun copies a run, so that the copy can go on and the run stays as it is.
+// copyRun copies a run, so that the copy can go on and the run stays as it is. The copy appears whole or not at all.
 func copyRun(from, to string) (string, error) {
 	if _, err := os.Stat(to); err == nil {
 		return "", usage("--out takes a new directory", "%s exists", to)
 	}
-	return to, os.CopyFS(to, os.DirFS(from))
+	to = filepath.Clean(to)
+	part := filepath.Join(filepath.Dir(to), ".tmp-"+filepath.Base(to)+"-"+fsys.Unique())
+	if err := os.CopyFS(part, os.DirFS(from)); err != nil {
+		return "", errors.Join(err, os.RemoveAll(part))
+	}
+	return to, os.Rename(part, to)
 }
 
 // given is what the command line says about a key, "" where nothing.
