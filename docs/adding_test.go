@@ -18,7 +18,7 @@ import (
 var block = regexp.MustCompile("(?s)```go\n// ([a-z0-9_/]+\\.go)\n(.*?)```")
 
 // try is a command of the text that tests what the block above it added.
-var try = regexp.MustCompile("(?m)^go test (\\./\\S+) -run (\\S+)$")
+var try = regexp.MustCompile(`(?m)^go test (\./\S+) -run (\S+)$`)
 
 // TestAdding builds each package as it would be with the samples of adding.md for it, and runs the tests that the text
 // names. Each package has an overlay of its own: a change of tensor means building everything above it.

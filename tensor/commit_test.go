@@ -77,7 +77,7 @@ func TestEnterIsOld(t *testing.T) {
 	root := tensor.Open(ref.Round())
 	a, out := f32s(root, 1), f32s(root, 0)
 	root.Run(func(s *tensor.Scope) {
-		if s.Enter(a) != s.Enter(a) {
+		if first, second := s.Enter(a), s.Enter(a); first != second {
 			t.Error("two names for one tensor: a gradient could miss one")
 		}
 		s.Assign(a, s.Enter(a).Scale(5))

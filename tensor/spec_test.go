@@ -54,7 +54,8 @@ func TestSpec(t *testing.T) {
 
 // Dims are shapes that == compares.
 func TestDims(t *testing.T) {
-	if tensor.DimsOf(2, 3) != tensor.DimsOf(2, 3) || tensor.DimsOf(2, 3) == tensor.DimsOf(2, 3, 0) || tensor.DimsOf() == tensor.DimsOf(0) {
+	same := tensor.DimsOf(2, 3)
+	if same != tensor.DimsOf([]int{2, 3}...) || tensor.DimsOf(2, 3) == tensor.DimsOf(2, 3, 0) || tensor.DimsOf() == tensor.DimsOf(0) {
 		t.Error("== does not compare shapes")
 	}
 	d := tensor.DimsOf(1, 2, 3, 4, 5, 6)

@@ -372,7 +372,7 @@ func TestDeterministic(t *testing.T) {
 		}
 		return b.String()
 	}
-	if text() != text() {
+	if first, second := text(), text(); first != second {
 		t.Error("two plans of one step differ")
 	}
 }

@@ -22,7 +22,6 @@ type benchOptions struct {
 	eager, json   bool
 	instructions  bool
 	line          []settings.Assignment // device and threads
-	device        string
 	threads       int
 }
 

@@ -132,8 +132,3 @@ func (e *Error) Error() string { return e.Source + ": " + e.Err.Error() }
 
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
-
-// refuse is an *Error with a formatted reason.
-func refuse(source, format string, arg ...any) error {
-	return &Error{source, fmt.Errorf(format, arg...)}
-}

@@ -136,12 +136,3 @@ func (x Operand) gather(dst []float32, ld int, tmp []float32, pitch, row, rows, 
 		}
 	}
 }
-
-// load returns elements [at, at+n) of x, made into scratch if need be.
-func (x Operand) load(scratch []float32, at, n int) []float32 {
-	if x.Load == nil {
-		return x.Data[at : at+n]
-	}
-	x.Load(scratch[:n], at)
-	return scratch[:n]
-}
