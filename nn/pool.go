@@ -8,12 +8,6 @@ type ReLU struct{}
 // Forward applies it.
 func (ReLU) Forward(_ *Ctx, x *tensor.Tensor) *tensor.Tensor { return x.ReLU() }
 
-// MaxPool takes the largest element of each window.
-type MaxPool struct{ tensor.MaxPool }
-
-// Forward applies it.
-func (l MaxPool) Forward(_ *Ctx, x *tensor.Tensor) *tensor.Tensor { return x.MaxPool(l.MaxPool) }
-
 // AvgPool is the mean over each map: [n,h,w,c] → [n,c].
 type AvgPool struct{}
 

@@ -36,8 +36,14 @@ func (s *Step) Slot(i int) *tensor.Tensor { return s.scope.Enter(s.slots[i].Valu
 // SetSlot makes slot i hold v after the commit.
 func (s *Step) SetSlot(i int, v *tensor.Tensor) { s.scope.Assign(s.slots[i].Value, v) }
 
-// Only applies t to the parameters that keep chooses, and leaves the updates of others alone.
-func Only(keep func(name string, p *nn.Param) bool, t Transform) Transform { return only{t, keep} }
+// Only applies t to the parameters that keep chooses (nil: Matrices), and leaves the updates of
+// others alone.
+func Only(keep func(name string, p *nn.Param) bool, t Transform) Transform {
+	if keep == nil {
+		keep = Matrices
+	}
+	return only{t, keep}
+}
 
 type only struct {
 	Transform

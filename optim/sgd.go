@@ -6,7 +6,7 @@ import (
 )
 
 // SGD is torch's: decay, momentum, and the rate outside of it. Decay touches the parameters that
-// decayed chooses: Matrices or All.
+// decayed chooses: Matrices (nil) or All.
 type SGD struct {
 	Decay, Momentum float64
 	Nesterov        bool

@@ -3,8 +3,8 @@ package train
 // alarm watches for collapse: with batch norm at the projector's end the deviation of embeddings
 // stays healthy even when all lie on one line, which the rank sees; without it the deviation does.
 type alarm struct {
-	below   int  // checks in a row that looked collapsed
-	ringing bool // raised, and not over yet
+	Below   int  // checks in a row that looked collapsed
+	Ringing bool // raised, and not over yet
 }
 
 const (
@@ -24,12 +24,12 @@ func (a *alarm) raised(step int, std, rank float64) bool {
 		return false
 	}
 	if std >= collapsedStd && rank >= collapsedRank {
-		a.below, a.ringing = 0, false
+		a.Below, a.Ringing = 0, false
 		return false
 	}
-	if a.below++; a.below < 2 || a.ringing {
+	if a.Below++; a.Below < 2 || a.Ringing {
 		return false
 	}
-	a.ringing = true
+	a.Ringing = true
 	return true
 }

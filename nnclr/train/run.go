@@ -31,8 +31,6 @@ type loop struct {
 	idle     time.Duration // of which not training: evaluations
 	waited   time.Duration // for data, since the last logged step
 	logged   mark
-	bad      int // steps in a row that were not finite
-	collapse alarm
 	told     bool // of ops without a kernel
 	scorer   *scorer
 	looker   *looker
@@ -129,7 +127,7 @@ func (r *loop) step(ctx context.Context, b *data.Batch) error {
 		return err
 	}
 	r.state.Step++
-	if r.state.Step%r.LogEvery == 0 || r.collapse.asks(r.state.Step) {
+	if r.state.Step%r.LogEvery == 0 || r.state.Alarm.asks(r.state.Step) {
 		if err := r.log(now, read); err != nil {
 			return err
 		}
@@ -169,18 +167,18 @@ func (r *loop) between(ctx context.Context, share float64) error {
 func (r *loop) check(b *data.Batch, now nnclr.Now, read map[string][]float64) error {
 	loss := read["loss"][0]
 	if read["finite"][0] != 0 {
-		r.bad = 0
+		r.state.Bad = 0
 		r.state.addLoss(loss)
 		return nil
 	}
-	r.bad++
+	r.state.Bad++
 	r.state.Skipped++
 	where, err := r.capture(b, now)
 	if err != nil {
 		r.warn("step was not captured: " + err.Error())
 	}
 	r.tell("event", "skipped", Field{"loss", loss}, Field{"grad_norm", read["grad_norm"][0]}, Field{"path", where})
-	if r.bad < 3 {
+	if r.state.Bad < 3 {
 		return nil
 	}
 	return &DivergedError{Step: now.Step, Loss: loss, Rate: now.Rate, Norm: read["grad_norm"][0]}
@@ -272,7 +270,7 @@ func distinct(index []float64) float64 {
 
 // watch raises the alarm of collapse.
 func (r *loop) watch(g geometry) error {
-	if g.dim == 0 || !r.collapse.raised(r.state.Step, g.std, g.rank) {
+	if g.dim == 0 || !r.state.Alarm.raised(r.state.Step, g.std, g.rank) {
 		return nil
 	}
 	r.tell("event", "collapse", Field{"emb_std_root_d", g.std}, Field{"rank", g.rank})

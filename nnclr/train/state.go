@@ -9,8 +9,10 @@ import (
 // A State is where a run stands, beside its tensors. All but Wall is a function of settings and
 // data, so that two runs of the same settings have equal state files.
 type State struct {
-	Step    int  // done
-	Skipped int  // of which the loss was not finite
+	Step    int // done
+	Skipped int // of which the loss was not finite
+	Bad     int // of which the last so many in a row
+	Alarm   alarm
 	Looks   int  // neighbor snapshots taken
 	Owed    bool // an evaluation was due at Step and a stop cut it off
 	First   []float64
