@@ -1,7 +1,9 @@
 package data_test
 
 import (
+	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"kith/internal/testflag"
@@ -9,8 +11,9 @@ import (
 	"kith/nnclr/data/datatest"
 )
 
-// TestArchives reads the two archives of CIFAR-10 and Tiny-ImageNet, where they lie beside the
-// repository. Their licenses forbid to commit them.
+var archives = flag.String("archives", "", "folder with archives of CIFAR-10 and Tiny-ImageNet, class folders in tar.gz")
+
+// TestArchives reads CIFAR-10 and Tiny-ImageNet from -archives. Their licenses forbid to commit them.
 func TestArchives(t *testing.T) {
 	for _, c := range []struct {
 		file                  string
@@ -23,9 +26,9 @@ func TestArchives(t *testing.T) {
 			if c.classes == 100 && !testflag.Long() {
 				t.Skip("the larger archive is read with -long")
 			}
-			path := "../../../shared/data/" + c.file
-			if _, err := os.Stat(path); err != nil {
-				testflag.Need(t, "archives", err.Error())
+			path := filepath.Join(*archives, c.file)
+			if _, err := os.Stat(path); *archives == "" || err != nil {
+				testflag.Need(t, "archives", "no "+c.file+" in -archives "+*archives)
 			}
 			s, err := data.Open([]string{path}, data.Options{})
 			if err != nil {
