@@ -44,8 +44,9 @@ func winoInput(t *Transform)  { t.spread(6, lineBT) }
 func winoGrad(t *Transform)   { t.spread(4, lineA) }
 func winoFilter(t *Transform) { t.spread(3, lineG) }
 
-// spread transforms n×n pixels into 36 components.
-func (t *Transform) spread(n int, line func(x *[6]float32)) {
+// spread transforms n×n pixels into 36 components. Lines go by value: a pointer passed to a function
+// that is not known here would put them on the heap.
+func (t *Transform) spread(n int, line func(x [6]float32) [6]float32) {
 	for tile := range t.Tiles {
 		for c := 0; c < t.Run; c += 4 {
 			var mid [36]float32
@@ -54,14 +55,14 @@ func (t *Transform) spread(n int, line func(x *[6]float32)) {
 				for i := range n {
 					x[i] = at(t.Map, tile*t.StepMap+i*t.Row+j*t.Pixel+c, 1)[0]
 				}
-				line(&x)
+				x = line(x)
 				for i, v := range x {
 					mid[i*6+j] = v
 				}
 			}
 			for i := range 6 {
 				copy(x[:], mid[i*6:i*6+n])
-				line(&x)
+				x = line(x)
 				for j, v := range x {
 					at(t.Parts, tile*t.StepParts+(i*6+j)*t.Part+c, 1)[0] = v
 				}
@@ -130,18 +131,18 @@ func (t *Transform) parts(tile, c int) (m [36]float32) {
 	return m
 }
 
-// The one-dimensional transforms, in place. The order of operations is part of the definition.
+// The one-dimensional transforms. The order of operations is part of the definition.
 
-func lineBT(d *[6]float32) {
+func lineBT(d [6]float32) [6]float32 {
 	e, f := d[3]-d[1], d[4]-d[2]
 	p, q := d[0]-d[2], d[5]-d[3]
 	s, t := d[2]+d[3], d[3]-d[2]
-	*d = [6]float32{1.5*e + (p + f), 1.5*s + (f + e), 1.5*t + (f - e), 2*e + f, -0.5*e + f, 1.5*f + (q - e)}
+	return [6]float32{1.5*e + (p + f), 1.5*s + (f + e), 1.5*t + (f - e), 2*e + f, -0.5*e + f, 1.5*f + (q - e)}
 }
 
-func lineA(y *[6]float32) {
+func lineA(y [6]float32) [6]float32 {
 	a, b := y[0]+y[2], y[1]+y[3]
-	*y = [6]float32{
+	return [6]float32{
 		y[0], a + b, a - b,
 		0.125*y[3] + (0.25*y[2] + (0.5*y[1] + y[0])),
 		-8*y[3] + (4*y[2] + (-2*y[1] + y[0])),
@@ -156,9 +157,9 @@ func lineAT(m *[6]float32) {
 	}
 }
 
-func lineG(g *[6]float32) {
+func lineG(g [6]float32) [6]float32 {
 	s := g[0] + g[2]
-	*g = [6]float32{
+	return [6]float32{
 		g[0], (s + g[1]) * (1.0 / 3), (g[1] - s) * (1.0 / 3),
 		-4.0/15*g[2] + (-8.0/15*g[1] + -16.0/15*g[0]),
 		4.0/15*g[2] + (-2.0/15*g[1] + 1.0/15*g[0]),
