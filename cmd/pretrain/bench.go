@@ -72,6 +72,9 @@ func (o *benchOptions) open() (*tensor.Scope, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.precision == "fp32" { // what others call it
+		o.precision = "f32"
+	}
 	if o.precision != "f32" && o.precision != "bf16" {
 		return nil, usage("", "--precision %s: there are f32 and bf16", o.precision)
 	}
