@@ -21,19 +21,21 @@ type benchOptions struct {
 	precision     string
 	eager, json   bool
 	instructions  bool
+	only          string
 	line          []settings.Assignment // device and threads
 	threads       int
 }
 
 func newBench() *cobra.Command {
-	c := &cobra.Command{Use: "bench", Short: "time a training step, its ops, or show its plan", Args: takes(0),
+	c := &cobra.Command{Use: "bench", Short: "time a training step, its ops, single shapes, or show its plan", Args: takes(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return usage("pretrain bench step|ops|plan", "bench needs a subject")
+			return usage("pretrain bench step|ops|plan|shapes", "bench needs a subject")
 		}}
 	c.AddCommand(
 		benchCommand("step", "time whole steps", printStep),
 		benchCommand("ops", "time each kind of instruction of a step", printOps),
-		benchCommand("plan", "show what the planner makes of a step", printPlan))
+		benchCommand("plan", "show what the planner makes of a step", printPlan),
+		benchCommand("shapes", "time the encoders' convolutions and products by shape", printShapes))
 	return c
 }
 
@@ -51,6 +53,7 @@ func benchCommand(name, short string, run func(root *tensor.Scope, o benchOption
 	f.BoolVar(&o.eager, "eager", false, "run each op at once instead of a plan")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.instructions, "instructions", false, "plan: list every instruction")
+	f.StringVar(&o.only, "only", "", "shapes: those whose name begins so, such as matmul or r50")
 	set := addSettings(c, ofMachine)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		if o.line, err = line(c, set, nil); err != nil {
@@ -126,6 +129,29 @@ func printOps(root *tensor.Scope, o benchOptions, w io.Writer) error {
 			note = "  (no kernel: by definition)"
 		}
 		if _, err := fmt.Fprintf(w, "%8.2f %5.1f%% %6d %9.1f %7.1f  %s%s\n", r.Ms, 100*r.Share, r.Count, r.GFLOPS, r.GBS, r.Form, note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printShapes(root *tensor.Scope, o benchOptions, w io.Writer) error {
+	work := o.work()
+	results, err := bench.Shapes(root, o.only, work.Compute, work.Clock)
+	if err != nil {
+		return benchFailure(err)
+	}
+	if len(results) == 0 {
+		return usage("pretrain bench shapes", "no shape begins with %q", o.only)
+	}
+	for _, r := range results {
+		r.Version, r.Threads = readBuild().version, o.threads
+		if o.json {
+			err = json.NewEncoder(w).Encode(r)
+		} else {
+			_, err = fmt.Fprintf(w, "%-26s %-8s %9.3f ms %8.1f GFLOP/s %6.2f of a product of 1024x1024\n", r.Shape, r.Pass, r.Ms, r.GFLOPS, r.GFLOPS/r.Peak)
+		}
+		if err != nil {
 			return err
 		}
 	}

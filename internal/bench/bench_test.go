@@ -101,3 +101,15 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestShapes: each product of the list is timed by the clock, and counted as its definition.
+func TestShapes(t *testing.T) {
+	results, err := Shapes(open(t), "matmul 392", tensor.F32, ticks())
+	if err != nil || len(results) != 1 {
+		t.Fatalf("%d shapes: %v", len(results), err)
+	}
+	r := results[0]
+	if want := 2 * 392 * 2048 * 512 / 1e6; r.Ms != 1 || math.Abs(r.GFLOPS-want) > 0.1 || r.Pass != "forward" {
+		t.Errorf("%+v; want 1 ms and %v GFLOP/s", r, want)
+	}
+}

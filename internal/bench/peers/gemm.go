@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
-// gemms compares products with OpenBLAS and gonum on every product that kith's `bench ops` lists.
+// gemms compares products with OpenBLAS and gonum on every product that kith's `bench shapes` lists.
 func gemms(args []string) error {
 	f := flag.NewFlagSet("gemm", flag.ExitOnError)
 	python := f.String("python", "python3", "any Python 3, to call OpenBLAS from")
@@ -25,7 +25,7 @@ func gemms(args []string) error {
 	defer done()
 	ours, blasT, gonumT := table{}, table{}, table{}
 	for range *rounds {
-		if err := ours.add(pretrain, []string{"bench", "ops", "--json", "--only", "matmul", "--threads", strconv.Itoa(*threads)}); err != nil {
+		if err := ours.add(pretrain, []string{"bench", "shapes", "--json", "--only", "matmul", "--threads", strconv.Itoa(*threads)}); err != nil {
 			return err
 		}
 		var shapes []string

@@ -23,7 +23,7 @@ func ops(args []string) error {
 	common := []string{"--threads", strconv.Itoa(*threads), "--precision", *precision}
 	ours, theirs := table{}, table{}
 	for range *rounds {
-		if err := ours.add(pretrain, append([]string{"bench", "ops", "--json"}, common...)); err != nil {
+		if err := ours.add(pretrain, append([]string{"bench", "shapes", "--json"}, common...)); err != nil {
 			return err
 		}
 		if err := theirs.add(*python, append([]string{"torch_conv.py"}, common...)); err != nil {
@@ -52,7 +52,7 @@ func (t table) add(name string, args []string) error {
 
 // compare prints what both have, and the geometric mean of the ratios.
 func compare(peer string, ours, theirs table) error {
-	fmt.Printf("| shape | pass | kith GF/s | of FMA peak | %s GF/s | ratio |\n|---|---|---|---|---|---|\n", peer)
+	fmt.Printf("| shape | pass | kith GF/s | of a 1024³ product | %s GF/s | ratio |\n|---|---|---|---|---|---|\n", peer)
 	logs, n := 0.0, 0
 	for _, key := range sorted(theirs) {
 		a, ok := ours[key]

@@ -1,0 +1,146 @@
+package bench
+
+import (
+	"fmt"
+	"time"
+
+	"kith/tensor"
+	"kith/tensor/rng"
+)
+
+// A ShapeResult is the rate of one product or convolution of a named shape. GFLOPS counts the
+// multiplications of the definition, padding included, whatever the algorithm saves.
+type ShapeResult struct {
+	Peer      string  `json:"peer"`
+	Version   string  `json:"version"`
+	Shape     string  `json:"shape"`
+	Pass      string  `json:"pass"` // forward, grad_x or grad_w
+	Threads   int     `json:"threads"`
+	Precision string  `json:"precision"`
+	Ms        float64 `json:"ms"`
+	GFLOPS    float64 `json:"gflops"`
+	Peak      float64 `json:"peak_gflops"` // the product of two 1024×1024 matrices, in this process
+}
+
+// convShapes are convolutions of the encoders: channels, side of the map, filters, side of the
+// filter, stride and pad. internal/bench/peers times the same with others.
+var convShapes = []struct {
+	name                          string
+	n, c, side, k, r, stride, pad int
+}{
+	{"cifar.layer1", 64, 64, 32, 64, 3, 1, 1}, {"cifar.layer2", 64, 128, 16, 128, 3, 1, 1},
+	{"cifar.layer3", 64, 256, 8, 256, 3, 1, 1}, {"cifar.layer4", 64, 512, 4, 512, 3, 1, 1},
+	{"cifar.layer2.down", 64, 64, 32, 128, 3, 2, 1},
+	{"r50.stem", 8, 3, 224, 64, 7, 2, 3},
+	{"r50.layer1.3x3", 8, 64, 56, 64, 3, 1, 1}, {"r50.layer2.3x3", 8, 128, 28, 128, 3, 1, 1},
+	{"r50.layer3.3x3", 8, 256, 14, 256, 3, 1, 1}, {"r50.layer4.3x3", 8, 512, 7, 512, 3, 1, 1},
+	{"r50.layer1.expand", 8, 64, 56, 256, 1, 1, 0}, {"r50.layer1.reduce", 8, 256, 56, 64, 1, 1, 0},
+	{"r50.layer2.reduce", 8, 512, 28, 128, 1, 1, 0}, {"r50.layer3.expand", 8, 256, 14, 1024, 1, 1, 0},
+	{"r50.layer4.reduce", 8, 2048, 7, 512, 1, 1, 0}, {"r50.layer3.down", 8, 512, 28, 1024, 1, 2, 0},
+}
+
+// matShapes are products a·bᵀ of the encoders and heads: rows, columns and depth.
+var matShapes = [][3]int{
+	{1024, 1024, 1024}, {2048, 2048, 2048}, {25088, 64, 576}, {25088, 64, 256}, {25088, 256, 64},
+	{6272, 128, 512}, {6272, 512, 128}, {1568, 256, 1024}, {392, 2048, 512}, {512, 2048, 2048},
+}
+
+// Shapes times every named shape whose name begins with only ("" is all), in the given dtype.
+func Shapes(root *tensor.Scope, only string, d tensor.DType, clock func() time.Duration) ([]ShapeResult, error) {
+	peaks, err := MeasurePeaks(root, clock)
+	if err != nil {
+		return nil, err
+	}
+	var out []ShapeResult
+	add := func(shape, pass string, flops float64, op tensor.Op, in ...tensor.Spec) error {
+		if len(shape) < len(only) || shape[:len(only)] != only {
+			return nil
+		}
+		took, err := timeShape(root, op, in, clock)
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", shape, pass, err)
+		}
+		out = append(out, ShapeResult{
+			Peer: "kith", Shape: shape, Pass: pass, Precision: precision(d), Peak: peaks.GFLOPS,
+			Ms: took.Seconds() * 1e3, GFLOPS: round(flops / took.Seconds() / 1e9),
+		})
+		return nil
+	}
+	for _, c := range convShapes {
+		o := tensor.Conv2D{Stride: c.stride, Pad: c.pad}
+		x, w := tensor.Of(d, c.n, c.side, c.side, c.c), tensor.Of(d, c.k, c.r, c.r, c.c)
+		y, err := o.Infer([]tensor.Spec{x, w})
+		if err != nil {
+			return nil, err
+		}
+		flops := 2 * float64(y[0].Shape.Size()*c.c*c.r*c.r)
+		for _, p := range []struct {
+			pass string
+			op   tensor.Op
+			in   []tensor.Spec
+		}{
+			{"forward", o, []tensor.Spec{x, w}},
+			{"grad_x", tensor.Conv2DGradX{Conv2D: o, H: c.side, W: c.side}, []tensor.Spec{y[0], w}},
+			{"grad_w", tensor.Conv2DGradW{Conv2D: o, R: c.r, S: c.r}, []tensor.Spec{y[0], x}},
+		} {
+			if err := add(c.name, p.pass, flops, p.op, p.in...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, m := range matShapes {
+		name := fmt.Sprintf("matmul %dx%dx%d", m[0], m[1], m[2])
+		flops := 2 * float64(m[0]) * float64(m[1]) * float64(m[2])
+		if err := add(name, "forward", flops, tensor.MatMul{TransB: true}, tensor.Of(d, m[0], m[2]), tensor.Of(d, m[1], m[2])); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// shapeRuns is how often each shape is run; the best counts.
+const shapeRuns = 9
+
+// timeShape runs one op on random numbers, in a root of its own memory that the step frees.
+func timeShape(root *tensor.Scope, op tensor.Op, in []tensor.Spec, clock func() time.Duration) (best time.Duration, err error) {
+	b := root.Backend()
+	outs, err := op.Infer(in)
+	if err != nil {
+		return 0, err
+	}
+	var ins, results []*tensor.Tensor
+	for i, s := range append(in[:len(in):len(in)], outs...) {
+		t := &tensor.Tensor{Spec: s}
+		buf := b.Alloc(s.Bytes())
+		defer b.Free(buf)
+		t.Bind(buf, 0)
+		if i < len(in) {
+			b.Upload(t, noise(s, i))
+			ins = append(ins, t)
+		} else {
+			results = append(results, t)
+		}
+	}
+	for range shapeRuns {
+		from := clock()
+		tensor.Exec(b, op, results, ins)
+		if err := b.Sync(); err != nil {
+			return 0, err
+		}
+		if took := clock() - from; best == 0 || took < best {
+			best = took
+		}
+	}
+	return best, nil
+}
+
+// noise is the bytes of random numbers below 1 in size: their upper halves are those of floats
+// around ½, which F32 and BF16 both read.
+func noise(s tensor.Spec, i int) []byte {
+	raw, stream := make([]byte, s.Bytes()), rng.New(uint64(i)).Stream()
+	for j := 0; j+1 < len(raw); j += 2 {
+		bits := 0x3f00 | stream.Uint32()&0x80ff
+		raw[j], raw[j+1] = byte(bits), byte(bits>>8)
+	}
+	return raw
+}
