@@ -44,11 +44,12 @@ func (p *parts) goal(s *settings.Settings) string {
 }
 
 // environment is env.json: what a result may depend on, and what one wants to know a year later.
-func environment(p *parts) map[string]any {
+func environment(s *settings.Settings, p *parts) map[string]any {
 	b := readBuild()
 	return map[string]any{
 		"version": b.version, "revision": b.revision, "go": b.goVersion, "tags": b.tags,
 		"os": runtime.GOOS, "arch": runtime.GOARCH, "cores": runtime.NumCPU(), "device": p.root.Backend().Name(),
+		"jpeg": dataOptions(s).Decoder(), // pixels depend on it: another one cannot continue the run
 	}
 }
 

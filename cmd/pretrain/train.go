@@ -151,7 +151,7 @@ func begin(s *settings.Settings, p *parts, dir *rundir.Dir, resumed bool) error 
 	err := errors.Join(
 		dir.Replace(configName, s.WriteYAML),
 		dir.WriteFile(commandName, []byte(strings.Join(os.Args, " ")+"\n")),
-		dir.WriteJSON(envName, environment(p)),
+		dir.WriteJSON(envName, environment(s, p)),
 		dir.WriteJSON(dataName, d))
 	if err != nil {
 		return err

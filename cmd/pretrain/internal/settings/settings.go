@@ -72,9 +72,9 @@ type Train struct {
 	KeepEvery int    `key:"keep_every" group:"run" default:"0" min:"0" neutral:"yes" help:"keep every so many steps a checkpoint for good"`
 
 	EvalEvery  Every   `key:"eval_every" group:"scores" default:"16.67%" help:"time between kNN evaluations, like save_every"`
-	KNNK       int     `key:"knn_k" group:"scores" default:"20" min:"1" neutral:"yes" help:"neighbors that vote"`
-	KNNT       float64 `key:"knn_t" group:"scores" default:"0.07" min:"0.001" neutral:"yes" help:"temperature of a vote"`
-	Bank       int     `key:"knn_bank" group:"scores" default:"50000" min:"1" neutral:"yes" help:"largest number of images neighbors are looked for in"`
+	KNNK       int     `key:"knn_k" group:"scores" default:"20" min:"1" help:"neighbors that vote"`
+	KNNT       float64 `key:"knn_t" group:"scores" default:"0.07" min:"0.001" help:"temperature of a vote"`
+	Bank       int     `key:"knn_bank" group:"scores" default:"50000" min:"1" help:"largest number of images neighbors are looked for in"`
 	LogEvery   int     `key:"log_every" group:"scores" default:"10" min:"1" neutral:"yes" help:"steps between logged steps"`
 	OnCollapse string  `key:"on_collapse" group:"scores" default:"warn" oneof:"warn|stop" neutral:"yes" help:"what a collapsed embedding does"`
 
