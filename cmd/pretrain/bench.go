@@ -119,7 +119,7 @@ func printOps(root *tensor.Scope, o benchOptions, w io.Writer) error {
 	if o.json {
 		return json.NewEncoder(w).Encode(map[string]any{"device": root.Backend().Name(), "peaks": peaks, "ops": results})
 	}
-	if _, err := fmt.Fprintf(w, "%s batch %d on %s; at best here: %.1f GFLOP/s (product of 1024x1024), %.1f GB/s (scaling 64 MiB)\n%8s %6s %6s %9s %7s  form\n",
+	if _, err := fmt.Fprintf(w, "%s batch %d on %s; at best here: %.1f GFLOP/s (multiply-adds), %.1f GB/s (scaling 64 MiB)\n%8s %6s %6s %9s %7s  form\n",
 		o.model, o.batch, root.Backend().Name(), peaks.GFLOPS, peaks.GBS, "ms", "share", "count", "GFLOP/s", "GB/s"); err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func printShapes(root *tensor.Scope, o benchOptions, w io.Writer) error {
 		if o.json {
 			err = json.NewEncoder(w).Encode(r)
 		} else {
-			_, err = fmt.Fprintf(w, "%-26s %-8s %9.3f ms %8.1f GFLOP/s %6.2f of a product of 1024x1024\n", r.Shape, r.Pass, r.Ms, r.GFLOPS, r.GFLOPS/r.Peak)
+			_, err = fmt.Fprintf(w, "%-26s %-8s %9.3f ms %8.1f GFLOP/s %6.2f of the peak\n", r.Shape, r.Pass, r.Ms, r.GFLOPS, r.GFLOPS/r.Peak)
 		}
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ type ShapeResult struct {
 	Precision string  `json:"precision"`
 	Ms        float64 `json:"ms"`
 	GFLOPS    float64 `json:"gflops"`
-	Peak      float64 `json:"peak_gflops"` // the product of two 1024×1024 matrices, in this process
+	Peak      float64 `json:"peak_gflops"` // Peaks.GFLOPS of this process
 }
 
 // convShapes are convolutions of the encoders: channels, side of the map, filters, side of the

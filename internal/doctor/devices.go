@@ -39,7 +39,7 @@ func gpu(context.Context) Finding {
 	return Finding{OK, "gpu", b.Name(), ""}
 }
 
-// products measures what the processor reaches in a product of matrices and in moving memory.
+// products measures what the processor reaches in multiply-adds and in moving memory.
 func products(clock func() time.Duration) Check {
 	return func(context.Context) Finding {
 		b, err := backends.Open("cpu")
@@ -52,6 +52,6 @@ func products(clock func() time.Duration) Check {
 		if err != nil {
 			return Finding{Trouble, "speed", err.Error(), "this should not happen; please report it"}
 		}
-		return Finding{OK, "speed", fmt.Sprintf("%.0f GFLOP/s in a product of 1024x1024, %.1f GB/s in memory", p.GFLOPS, p.GBS), ""}
+		return Finding{OK, "speed", fmt.Sprintf("%.0f GFLOP/s of multiply-adds, %.1f GB/s in memory", p.GFLOPS, p.GBS), ""}
 	}
 }

@@ -112,3 +112,22 @@ func BenchmarkForkJoin(b *testing.B) {
 		p.Run(p.Threads(), c)
 	}
 }
+
+// BenchmarkWake measures how long a parked worker takes to join a loop: the two chunks wait for
+// each other, after a pause in which the worker has parked.
+func BenchmarkWake(b *testing.B) {
+	p := New(2)
+	defer p.Close()
+	for b.Loop() {
+		b.StopTimer()
+		for from := time.Now(); time.Since(from) < 2*spin; {
+		}
+		var met atomic.Int32
+		b.StartTimer()
+		p.For(2, func(int) {
+			met.Add(1)
+			for from := time.Now(); met.Load() < 2 && time.Since(from) < 10*time.Millisecond; {
+			}
+		})
+	}
+}

@@ -52,7 +52,7 @@ func (t table) add(name string, args []string) error {
 
 // compare prints what both have, and the geometric mean of the ratios.
 func compare(peer string, ours, theirs table) error {
-	fmt.Printf("| shape | pass | kith GF/s | of a 1024³ product | %s GF/s | ratio |\n|---|---|---|---|---|---|\n", peer)
+	fmt.Printf("| shape | pass | kith GF/s | of peak | %s GF/s | ratio |\n|---|---|---|---|---|---|\n", peer)
 	logs, n := 0.0, 0
 	for _, key := range sorted(theirs) {
 		a, ok := ours[key]

@@ -18,7 +18,7 @@ type record struct {
 	Shape     string  `json:"shape"`
 	Pass      string  `json:"pass"`
 	GFLOPS    float64 `json:"gflops"`
-	Peak      float64 `json:"peak_gflops"` // kith: a product of 1024×1024 in the same process
+	Peak      float64 `json:"peak_gflops"` // kith: multiply-adds in registers, in the same process
 	ViewsBest float64 `json:"views_per_s_best"`
 	PeakGiB   float64 `json:"peak_gib"`
 }
