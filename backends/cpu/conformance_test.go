@@ -5,6 +5,7 @@ import (
 
 	"kith/backends/backendtest"
 	"kith/backends/cpu"
+	"kith/backends/cpu/internal/simd"
 	"kith/internal/testflag"
 	"kith/tensor"
 )
@@ -22,7 +23,8 @@ func open(t testing.TB, level string, threads int) func() tensor.Backend {
 
 // Each level conforms.
 func TestConformance(t *testing.T) {
-	for _, level := range []string{"generic", "avx2", "avx512"} {
+	for _, l := range simd.Known() {
+		level := l.String()
 		t.Run(level, func(t *testing.T) {
 			open(t, level, 1)().(*cpu.Backend).Close() // or skip
 			backendtest.Run(t, open(t, level, 0))

@@ -6,13 +6,15 @@ import (
 	"path"
 	"testing"
 
+	"kith/backends/cpu/internal/simd"
 	"kith/internal/testflag"
 	"kith/tensor"
 )
 
-// levels runs f on a backend of each level that the machine has.
+// levels runs f on a backend of each level; one that the machine lacks is a skip.
 func levels(t *testing.T, f func(t *testing.T, b *Backend)) {
-	for _, name := range []string{"generic", "avx2", "avx512"} {
+	for _, l := range simd.Known() {
+		name := l.String()
 		t.Run(name, func(t *testing.T) {
 			b, err := New(Options{Level: name})
 			if err != nil {

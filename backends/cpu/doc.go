@@ -1,9 +1,9 @@
 // Package cpu runs ops on the processor: vector kernels where there are some, plain Go where not,
 // on all threads.
 //
-// Results are the same bits for any number of threads, and at the levels avx2 and avx512: work is
-// cut by shape, sums have a fixed order. Memory comes from an arena that is never given back nor
-// zeroed before Close, so a training step in its steady state allocates nothing.
+// Results are the same bits for any number of threads, and at the levels avx2, avx512 and neon:
+// work is cut by shape, sums have a fixed order. Memory comes from an arena that is never given back
+// nor zeroed before Close, so a training step in its steady state allocates nothing.
 //
 // Optional interfaces: [tensor.Prober], [io.Closer].
 //

@@ -1,7 +1,7 @@
 // Package product computes matrix products and convolutions, forward and backward, on slices.
 //
 // All sums are cut by shape alone: results are the same bits for any number of threads, and at the
-// levels avx2 and avx512. Each output element is a chain of fused multiply-adds per block of depth,
+// levels avx2, avx512 and neon. Each output element is a chain of fused multiply-adds per block of depth,
 // ascending; blocks are added in order.
 //
 // Layouts: activations [n, h, w, c], filters [k, r, s, c], matrices row-major. An Operand may be

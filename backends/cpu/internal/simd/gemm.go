@@ -85,7 +85,9 @@ type Products struct {
 // ProductsOf returns the product kernels of a level.
 func ProductsOf(l Level) *Products { return products[l] }
 
-var products = [3]*Products{Generic: productsGo(), AVX2: productsAVX2(), AVX512: productsAVX512()}
+var products = [NEON + 1]*Products{
+	Generic: productsGo(), AVX2: productsAVX2(), AVX512: productsAVX512(), NEON: productsNEON(),
+}
 
 func productsGo() *Products {
 	p := &Products{Rows: 14, CopyPanels: copyPanels, Transpose: transpose, Peak: peakGo, PeakFlops: 2 * 8 * 64}

@@ -5,8 +5,8 @@ package simd
 // nowhere: what calls them has derived them from one shape. dst may be the very memory of a
 // source, never overlap it shifted.
 //
-// The Go function of the same name is the definition. AVX2 and AVX-512 give equal bits; the Go
-// functions agree with them to 2 ulp, and exactly where no FMA and no polynomial is used.
+// The Go function of the same name is the definition. AVX2, AVX-512 and NEON give equal bits; the
+// Go functions agree with them to 2 ulp, and exactly where no FMA and no polynomial is used.
 type Kernels struct {
 	// Pointwise, on tiles that lie in L1. Never contracted: the product of Mul is rounded before
 	// an Add sees it.
@@ -52,7 +52,9 @@ type Kernels struct {
 // KernelsOf returns the kernels of a level.
 func KernelsOf(l Level) *Kernels { return kernels[l] }
 
-var kernels = [3]*Kernels{Generic: goKernels(), AVX2: kernelsAVX2(), AVX512: kernelsAVX512()}
+var kernels = [NEON + 1]*Kernels{
+	Generic: goKernels(), AVX2: kernelsAVX2(), AVX512: kernelsAVX512(), NEON: kernelsNEON(),
+}
 
 // goKernels is the kernels as plain Go, which every platform has.
 func goKernels() *Kernels {

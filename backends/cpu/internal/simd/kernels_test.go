@@ -138,7 +138,7 @@ func TestKernels(t *testing.T) {
 				v, b := operands(1, n, odd)
 				twin := make([]float32, n)
 				tr.run(kernels[Generic], twin, v[0], v[1], v[2], v[3], b)
-				var bits [3][]float32
+				var bits [NEON + 1][]float32
 				for _, l := range Levels() {
 					dst, intact := guarded(n)
 					tr.run(kernels[l], dst, v[0], v[1], v[2], v[3], b)
@@ -226,7 +226,7 @@ func TestReductions(t *testing.T) {
 			exps, top = exps+math.Exp(float64(a)-0.5), max(top, float64(a))
 			size += math.Abs(float64(a)) + float64(a)*float64(a) + math.Abs(float64(a)*float64(y[i])) + math.Exp(float64(a)-0.5)
 		}
-		var bits [3][]float32
+		var bits [NEON + 1][]float32
 		for _, l := range Levels() {
 			k := kernels[l]
 			got := []float32{k.Sum(x), k.SumSq(x), k.Dot(x, y), k.ExpSum(x, 0.5), k.Max(x)}
@@ -267,7 +267,7 @@ func TestColumns(t *testing.T) {
 		for _, rows := range []int{0, 1, 2, 5} {
 			v, _ := operands(uint64(c), c*max(rows, 1), false)
 			x := v[0][:c*rows]
-			var sums, moments [3][]float32
+			var sums, moments [NEON + 1][]float32
 			for _, l := range Levels() {
 				sum, intact := guarded(c)
 				kernels[l].AddRows(sum, x)

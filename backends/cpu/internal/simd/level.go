@@ -4,42 +4,51 @@
 //
 // Kernels of one kind look alike at every level and are chosen once, into a table. Products and
 // transforms use fused multiply-add at the levels AVX2 and AVX512, in the same order for every
-// element, so these two give the same bits; Generic rounds twice and is compared by tolerance.
+// element, and so does NEON: these three give the same bits; Generic rounds twice and is compared by
+// tolerance.
 package simd
 
 import (
 	"fmt"
+	"runtime"
 
 	"golang.org/x/sys/cpu"
 )
 
-// A Level names a set of instructions. Higher levels include lower ones.
+// A Level names a set of instructions. Of the levels of one processor, higher ones include lower ones.
 type Level int
 
 const (
 	Generic Level = iota // plain Go
 	AVX2                 // AVX2 and FMA
 	AVX512               // AVX-512 F, BW, DQ and VL, on top of AVX2 and FMA
+	NEON                 // Advanced SIMD of arm64
 )
 
 // String returns the level's name as in "cpu:avx2".
-func (l Level) String() string { return [...]string{"generic", "avx2", "avx512"}[l] }
+func (l Level) String() string { return [...]string{"generic", "avx2", "avx512", "neon"}[l] }
 
 // ParseLevel returns the level with the given name.
 func ParseLevel(name string) (Level, error) {
-	for l := Generic; l <= AVX512; l++ {
+	for l := Generic; l <= NEON; l++ {
 		if l.String() == name {
 			return l, nil
 		}
 	}
-	return Generic, fmt.Errorf("no level %q; there are generic, avx2 and avx512", name)
+	return Generic, fmt.Errorf("no level %q; there are generic, avx2, avx512 and neon", name)
 }
 
 // Missing returns the first instruction set that l needs and the machine or the build lacks, ""
 // when the level can be used.
 func (l Level) Missing() string {
 	if l > Generic && !assembled {
-		return "assembly (amd64, built without the tag noasm)"
+		return "assembly (amd64 or arm64, built without the tag noasm)"
+	}
+	if l == NEON {
+		if !cpu.ARM64.HasASIMD {
+			return "asimd"
+		}
+		return ""
 	}
 	// Each feature counts by itself: hypervisors and GODEBUG clear single ones.
 	for _, f := range []struct {
@@ -61,9 +70,17 @@ func (l Level) Missing() string {
 	return ""
 }
 
+// Known returns the levels of this processor's kind, lowest first, whether the machine has them or not.
+func Known() []Level {
+	if runtime.GOARCH == "arm64" {
+		return []Level{Generic, NEON}
+	}
+	return []Level{Generic, AVX2, AVX512}
+}
+
 // Detect returns the highest level that can be used here.
 func Detect() Level {
-	l := AVX512
+	l := NEON
 	for l.Missing() != "" {
 		l--
 	}
@@ -71,4 +88,12 @@ func Detect() Level {
 }
 
 // Levels returns the levels that can be used here, lowest first.
-func Levels() []Level { return []Level{Generic, AVX2, AVX512}[:Detect()+1] }
+func Levels() []Level {
+	var have []Level
+	for l := Generic; l <= NEON; l++ {
+		if l.Missing() == "" {
+			have = append(have, l)
+		}
+	}
+	return have
+}

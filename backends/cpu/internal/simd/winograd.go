@@ -34,10 +34,11 @@ type Winograd struct {
 // WinogradOf returns the transforms of a level.
 func WinogradOf(l Level) *Winograd { return winograds[l] }
 
-var winograds = [3]*Winograd{
+var winograds = [NEON + 1]*Winograd{
 	Generic: {Input: winoInput, Grad: winoGrad, Filter: winoFilter, Output: winoOutput, FilterGrad: winoFilterGrad},
 	AVX2:    winogradAVX2(),
 	AVX512:  winogradAVX512(),
+	NEON:    winogradNEON(),
 }
 
 func winoInput(t *Transform)  { t.spread(6, lineBT) }
