@@ -175,6 +175,14 @@ func (r *loop) save(wait bool) error {
 	return nil
 }
 
+// hear settles a save that has ended, without waiting for one that has not.
+func (r *loop) hear() error {
+	if len(r.saver.done) == 0 { // also where there is none
+		return nil
+	}
+	return r.settle()
+}
+
 // settle waits for the save under way and tells how it went. A save that failed costs nothing but
 // itself, until the third in a row.
 func (r *loop) settle() error {
