@@ -101,8 +101,8 @@ func (m *NNCLR) Loss(c *nn.Ctx, b Batch) (*tensor.Tensor, Metrics) {
 // [n, k] (-1: none, or a row that no image wrote), and their cosines [n, k].
 func (m *NNCLR) Look(c *nn.Ctx, x *tensor.Tensor, k int) (id, score *tensor.Tensor) {
 	u := m.embed(c, x).Wide().Unit()
-	any := u.Iota(0).Fill(-1)
-	index, score := u.NearestRow(c.See(m.Support.Rows), any, c.See(m.Support.ID), tensor.NearestRow{K: k})
+	nobody := u.Iota(0).Fill(-1)
+	index, score := u.NearestRow(c.See(m.Support.Rows), nobody, c.See(m.Support.ID), tensor.NearestRow{K: k})
 	n := u.Shape[0]
 	ids := c.See(m.Support.ID).Reshape(m.config.Search.Size, 1).Gather(index.Reshape(n*k)).Reshape(n, k)
 	return ids.Select(atLeastZero(index, tensor.F32), ids.Fill(-1)), score

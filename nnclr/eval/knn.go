@@ -180,8 +180,8 @@ func (f *chunks) find(queries *Features, from int) (index []int32, score []float
 	tensor.Set(f.q, rows)
 	f.root.Run(func(s *tensor.Scope) {
 		q, bank, rowID := s.Enter(f.q).Unit(), s.Enter(f.rows).Unit(), s.Enter(f.rowID)
-		any := q.Iota(0).Fill(-1)
-		i, v := q.NearestRow(bank, any, rowID, tensor.NearestRow{K: f.k})
+		nobody := q.Iota(0).Fill(-1)
+		i, v := q.NearestRow(bank, nobody, rowID, tensor.NearestRow{K: f.k})
 		s.Report(f.index, i)
 		s.Report(f.score, v)
 	})
