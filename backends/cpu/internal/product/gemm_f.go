@@ -93,6 +93,7 @@ func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
 	}
 	for k0 := 0; k0 < t.g.K; k0 += t.depth {
 		depth := min(t.depth, t.g.K-k0)
+		t.ahead(s, c, k0)
 		a, pitch := t.rowsOf(abuf, c.Row, c.Rows, k0, depth)
 		table, all, done := &t.e.kern.F, t.g.K, k0
 		if t.half {
@@ -111,6 +112,35 @@ func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
 		}
 		add = true
 	}
+}
+
+// ahead has the block of rows c and depth from k0 on fetch what the next one reads and writes, the
+// result first: of this block of rows, of the next one, or of the next chunk that this thread takes if
+// chunks go round.
+func (t *gemmF) ahead(s *slot, c Tile, k0 int) {
+	s.ahead.clear()
+	if k0 += t.depth; k0 >= t.g.K {
+		k0 = 0
+		c.Row += c.Rows
+		all := t.block * t.each
+		if c.Row >= min((c.Chunk+1)*all, t.g.M) {
+			i := c.Col/t.group*t.chunks + c.Chunk + t.e.pool.Threads()
+			c.Chunk, c.Col = i%t.chunks, i/t.chunks*t.group
+			c.Row, c.Cols = c.Chunk*all, min(t.group, t.g.N-c.Col)
+		}
+		c.Rows = min(t.block, t.g.M-c.Row, (c.Chunk+1)*all-c.Row)
+		if c.Cols > 0 && t.out.Data != nil && t.w.to == nil {
+			s.ahead.add(t.out.Data[c.Row*t.g.N+c.Col:], t.g.N, c.Rows, c.Cols)
+		}
+	}
+	if depth := min(t.depth, t.g.K-k0); c.Cols > 0 {
+		if t.w.im == nil {
+			s.ahead.operand(t.a, t.w.pitchA, c.Row, c.Rows, k0, depth)
+		} else {
+			s.ahead.patches(t.w.im, t.a, c.Row, c.Rows, k0, depth)
+		}
+	}
+	s.f.Ahead = s.ahead.list()
 }
 
 // scatter sets or adds rows of a tile to their pixels.

@@ -16,7 +16,9 @@ type slot struct {
 	zero int // offset of the only tap of a product
 	mem  []float32
 	used int
-	_    [128]byte
+
+	ahead ahead // what the block at hand fetches
+	_     [128]byte
 }
 
 // take returns a free slot with empty memory.
@@ -25,6 +27,7 @@ func (e *Engine) take() *slot {
 		s := &e.slots[i%len(e.slots)]
 		if s.busy.CompareAndSwap(false, true) {
 			s.used = 0
+			s.f.Ahead, s.w.Ahead = simd.Ahead{}, simd.Ahead{}
 			return s
 		}
 	}

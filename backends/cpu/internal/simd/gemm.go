@@ -24,6 +24,7 @@ type TileF struct {
 	LDC          int
 	StepA, StepC int
 	Add          int
+	Ahead        Ahead
 }
 
 // TileW is the argument of family W: products of two operands that are both stored depth-major. It
@@ -42,6 +43,34 @@ type TileW struct {
 	C          *float32
 	LDC        int
 	Add        int
+	Ahead      Ahead
+}
+
+// Ahead is memory that kernels fetch into L2 while they compute, two lines for each four steps of
+// depth: what the next ones will read. It is a hint and changes no result. The zero value is nothing.
+// A kernel goes on where the one before was, when the next begins with its Ahead.
+type Ahead struct {
+	areas *Area   // whose turn it is; the list ends with one of no pairs
+	at    uintptr // next two lines
+	left  int     // pairs to the end of the row
+	step  int     // bytes between pairs, or 0 at the end of the list
+}
+
+// An Area is some rows of lines.
+type Area struct {
+	At    uintptr // first line of the current row
+	Pitch int     // bytes from row to row
+	Rows  int     // rows to go, the current one included
+	Pairs int     // pairs of lines in a row, at least 1
+}
+
+// Fetch makes an Ahead of areas, which must end with one of no pairs and are changed as their lines
+// are fetched.
+func Fetch(areas []Area) Ahead {
+	if areas[0].Pairs == 0 {
+		return Ahead{}
+	}
+	return Ahead{areas: &areas[0], at: areas[0].At, left: areas[0].Pairs, step: 128}
 }
 
 // PanelCols is the width of a panel of weights at every level.

@@ -24,6 +24,7 @@ const (
 	fStepA
 	fStepC
 	fAdd
+	fAhead
 )
 
 // tileF emits family F for m rows.
@@ -34,23 +35,28 @@ func tileF(v machine, m int) {
 		a0, a1 = reg.RSI, reg.RDX
 		b      = reg.RBX
 		p      = pitch{reg.R8, reg.R9, reg.R10}
-		taps   = reg.R11
 		off    = reg.R12
 		depth  = reg.R13
 		pastA  = reg.RAX // distance of the current tile from the first
 		pastC  = reg.RCX
-		tiles  = reg.R15
-		half   = reg.R14
+		next   = ahead{t, fAhead, reg.R11, reg.R14, reg.R15}
 		arg    = func(field int) Mem { return Mem{Base: t, Disp: field} }
 		bases  = []reg.GPPhysical{a0, a1}[:(m+6)/7]
 	)
+	tiles, taps := AllocLocal(8), AllocLocal(8)
+	var half Mem // bytes from the panel's start
+	if v.halves > 1 {
+		half = AllocLocal(8)
+	}
 	Load(Param("t"), t)
-	MOVQ(arg(fTiles), tiles)
+	next.load()
+	MOVQ(arg(fTiles), pastA)
+	MOVQ(pastA, tiles)
 	XORQ(pastA, pastA)
 	XORQ(pastC, pastC)
 	Label("tile")
 	if v.halves > 1 {
-		XORQ(half, half)
+		MOVQ(I32(0), half)
 		Label("half")
 	}
 	v.clear(m)
@@ -59,7 +65,8 @@ func tileF(v machine, m int) {
 		ADDQ(half, b)
 	}
 	p.set(arg(fLDA))
-	MOVQ(arg(fTaps), taps)
+	MOVQ(arg(fTaps), off)
+	MOVQ(off, taps)
 	MOVQ(arg(fOff), off)
 
 	Label("tap")
@@ -76,6 +83,7 @@ func tileF(v machine, m int) {
 	for k := range unroll {
 		at := func(r int) Mem { return p.rows(a0, a1)(r).Offset(4 * k) }
 		v.step(m, at, Mem{Base: b, Disp: 128 * k})
+		next.fetch(k)
 	}
 	for _, a := range bases {
 		ADDQ(Imm(4*unroll), a)
@@ -119,6 +127,8 @@ func tileF(v machine, m int) {
 	ADDQ(arg(fStepC), pastC)
 	DECQ(tiles)
 	JNZ(LabelRef("tile"))
+	next.store()
 	VZEROUPPER()
 	RET()
+	next.turn()
 }

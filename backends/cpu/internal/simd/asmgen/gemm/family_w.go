@@ -21,6 +21,7 @@ const (
 	wC
 	wLDC
 	wAdd
+	wAhead
 )
 
 // tileW emits family W for m rows of c.
@@ -36,6 +37,7 @@ func tileW(v machine, m int) {
 		rows     = reg.R11
 		cols     = reg.R12
 		half     = reg.R14
+		next     = ahead{t, wAhead, reg.RDX, reg.R13, reg.R15}
 		arg      = func(field int) Mem { return Mem{Base: t, Disp: field} }
 		step     = func() {
 			v.step(m, func(r int) Mem { return Mem{Base: a, Disp: 4 * r} }, Mem{Base: b})
@@ -44,6 +46,7 @@ func tileW(v machine, m int) {
 		}
 	)
 	Load(Param("t"), t)
+	next.load()
 	if v.halves > 1 {
 		XORQ(half, half)
 		Label("half")
@@ -62,17 +65,23 @@ func tileW(v machine, m int) {
 	MOVQ(rowA, a)
 	MOVQ(rowB, b)
 	MOVQ(arg(wCols), cols)
-	SUBQ(Imm(2), cols)
+	const unroll = 4
+	SUBQ(Imm(unroll), cols)
 	JL(LabelRef("rest"))
 	Label("col")
-	step()
-	step()
-	SUBQ(Imm(2), cols)
+	for k := range unroll {
+		step()
+		next.fetch(k)
+	}
+	SUBQ(Imm(unroll), cols)
 	JGE(LabelRef("col"))
 	Label("rest")
-	ADDQ(Imm(2), cols)
+	ADDQ(Imm(unroll), cols)
 	JZ(LabelRef("next"))
+	Label("single")
 	step()
+	DECQ(cols)
+	JNZ(LabelRef("single"))
 	Label("next")
 	ADDQ(arg(wRowA), rowA)
 	ADDQ(arg(wRowB), rowB)
@@ -96,6 +105,8 @@ func tileW(v machine, m int) {
 		CMPQ(half, Imm(128))
 		JL(LabelRef("half"))
 	}
+	next.store()
 	VZEROUPPER()
 	RET()
+	next.turn()
 }

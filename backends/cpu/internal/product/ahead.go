@@ -1,0 +1,53 @@
+package product
+
+import (
+	"unsafe"
+
+	"kith/backends/cpu/internal/simd"
+)
+
+// An ahead lists what a block of a product has fetched into L2 while it is computed: what the next
+// block will read and write. Without it each block begins by waiting for L3, which was a quarter of
+// the time of products with a side of 64. Hints only: the list may name too little or too much.
+type ahead struct {
+	areas []simd.Area
+}
+
+func (h *ahead) clear() { h.areas = h.areas[:0] }
+
+// list ends the list and returns it for kernels. It lasts until clear.
+func (h *ahead) list() simd.Ahead {
+	h.areas = append(h.areas, simd.Area{})
+	return simd.Fetch(h.areas)
+}
+
+// add names rows of n elements at a pitch.
+func (h *ahead) add(x []float32, pitch, rows, n int) {
+	if n == pitch {
+		rows, n = 1, rows*n
+	}
+	h.areas = append(h.areas, simd.Area{
+		At: uintptr(unsafe.Pointer(unsafe.SliceData(x))), Pitch: 4 * pitch, Rows: rows, Pairs: ceil(n, 32),
+	})
+}
+
+// operand names rows [row, row+rows) and columns [col, col+n) of x, if it is stored.
+func (h *ahead) operand(x Operand, pitch, row, rows, col, n int) {
+	if x.Load == nil {
+		h.add(x.Data[row*pitch+col:], pitch, rows, n)
+	}
+}
+
+// patches names the same of the patches of x, where these are single pixels.
+func (h *ahead) patches(p *patches, x Operand, row, rows, col, n int) {
+	if x.Load != nil || p.r*p.s != 1 || p.top != 0 || p.left != 0 {
+		return
+	}
+	for rows > 0 {
+		oh, ow := row/p.q, row%p.q // of all images
+		some := min(p.q-ow, rows)
+		at := ((oh/p.p*p.h+oh%p.p*p.stride)*p.w + ow*p.stride) * p.c
+		h.add(x.Data[at+col:], p.stride*p.c, some, n)
+		row, rows = row+some, rows-some
+	}
+}
