@@ -66,13 +66,13 @@ func buildAll(t *testing.T, s *settings.Settings) error {
 
 // TestRecipeValues is the table of the specification: what ships is what is written down.
 func TestRecipeValues(t *testing.T) {
-	keys := strings.Fields("model stem head.layers head.hidden head.out head.predictor head.bias tau queue loss.form loss.group support.push support.init top_k exclude_self batch optim lars.variant lars.eta lars.clip lr lr_scale momentum nesterov decay exclude schedule warmup size aug.preset knn_k knn_t")
+	keys := strings.Fields("model stem head.layers head.hidden head.out head.predictor head.bias tau queue loss.form loss.group support.push support.init top_k exclude_self batch optim lars.variant lars.eta lars.clip lr lr_scale momentum nesterov decay exclude schedule warmup size aug.preset aug.crop_min knn_k knn_t")
 	for name, want := range map[string]string{
-		"paper":            "resnet50 imagenet 3 2048 256 4096 off 0.1 98304 infonce 0 view1 random 1 off 4096 lars classic 0.001 off 0.3 linear 0.9 off 1e-06 rank1 cosine 10e 224 byol 20 0.07",
-		"solo-cifar":       "resnet18 solo-cifar 3 2048 256 4096 on 0.2 65536 infonce 0 view1 random 1 off 256 lars solo 0.02 on 0.4 linear 0.9 off 1e-05 rank1 solo 10e 32 solo-cifar 20 0.07",
-		"solo-imagenet100": "resnet18 imagenet 3 2048 256 4096 on 0.2 65536 infonce 128 view1 random 1 off 256 lars solo 0.02 on 0.4 linear 0.9 off 1e-05 rank1 solo 10e 224 byol 20 0.07",
-		"lightly-compat":   "resnet18 cifar 2 2048 256 4096 off 0.5 4096 ntxent 0 view2 random 1 off 128 sgd classic 0.001 off 0.12 linear 0.9 off 0.0005 none epoch-cosine 0 32 lightly-cifar 200 0.1",
-		"demo":             "resnet-tiny auto 2 256 128 256 off 0.1 4096 infonce 0 view1 random 1 off 256 sgd classic 0.001 off 0.1 linear 0.9 off 0.0005 none cosine 30 32 demo 20 0.07",
+		"paper":            "resnet50 imagenet 3 2048 256 4096 off 0.1 98304 infonce 0 view1 random 1 off 4096 lars classic 0.001 off 0.3 linear 0.9 off 1e-06 rank1 cosine 10e 224 byol preset 20 0.07",
+		"solo-cifar":       "resnet18 solo-cifar 3 2048 256 4096 on 0.2 65536 infonce 0 view1 random 1 off 256 lars solo 0.02 on 0.4 linear 0.9 off 1e-05 rank1 solo 10e 32 solo-cifar preset 20 0.07",
+		"solo-imagenet100": "resnet18 imagenet 3 2048 256 4096 on 0.2 65536 infonce 128 view1 random 1 off 256 lars solo 0.02 on 0.4 linear 0.9 off 1e-05 rank1 solo 10e 224 byol preset 20 0.07",
+		"lightly-compat":   "resnet18 cifar 2 2048 256 4096 off 0.5 4096 ntxent 0 view2 random 1 off 128 sgd classic 0.001 off 0.12 linear 0.9 off 0.0005 none epoch-cosine 0 32 lightly-cifar preset 200 0.1",
+		"demo":             "resnet-tiny auto 2 256 128 256 off 0.1 4096 infonce 0 view1 random 1 off 256 sgd classic 0.001 off 0.1 linear 0.9 off 0.0005 none cosine 30 32 demo 0.08 20 0.07",
 	} {
 		s := recipe(t, name)
 		var got []string
