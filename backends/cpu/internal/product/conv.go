@@ -52,6 +52,8 @@ func (c Conv) gradW() Gemm {
 // Rows are pixels (Forward, GradX) or filters, of R·S·C elements (GradW).
 func (e *Engine) Chunks(c Conv, p Pass) int {
 	switch {
+	case e.matrix(c.Half):
+		return c.chunksMatrix(p)
 	case p == GradW && e.winograd(c):
 		return ceil(c.K, winoFilters)
 	case e.winograd(c):
@@ -84,6 +86,9 @@ func (p *patches) chunks(c Conv, g Gemm) int {
 // PackedFilters returns the number of elements of the filters in the form that PackedForward or
 // PackedGradX wants.
 func (e *Engine) PackedFilters(c Conv, p Pass) int {
+	if e.matrix(c.Half) {
+		return c.packedMatrix(p)
+	}
 	if e.winograd(c) {
 		return c.winoLen([2]int{c.C, c.K}[p])
 	}
@@ -98,6 +103,10 @@ func (e *Engine) PackedFilters(c Conv, p Pass) int {
 
 // PackFilters writes w in that form.
 func (e *Engine) PackFilters(dst, w []float32, c Conv, p Pass) {
+	if e.matrix(c.Half) {
+		e.PackHalves(dst, e.narrowFilters(w), c, p)
+		return
+	}
 	if e.winograd(c) {
 		e.packWinograd(dst, w, c, p)
 		return
@@ -129,6 +138,10 @@ func (e *Engine) GradX(dx Output, dy Operand, w []float32, c Conv) {
 
 // PackedForward is Forward with filters in packed form.
 func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
+	if e.matrix(c.Half) {
+		e.forwardMatrix(y, x, w, c)
+		return
+	}
 	if e.winograd(c) {
 		e.runWinograd(y, x, w, c, c.C, c.K)
 		return
@@ -157,6 +170,10 @@ func (e *Engine) whole(out *Output, n int) {
 
 // PackedGradX is GradX with filters in packed form.
 func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
+	if e.matrix(c.Half) {
+		e.gradXMatrix(dx, dy, w, c)
+		return
+	}
 	if e.winograd(c) {
 		e.runWinograd(dx, dy, w, c, c.K, c.C)
 		return
@@ -204,6 +221,10 @@ func (e *Engine) gradPhase(dx Output, dy Operand, w []float32, c Conv, g Gemm, f
 
 // GradW computes the gradient with respect to the filters: dw [K, R, S, C] from dy and x.
 func (e *Engine) GradW(dw Output, dy, x Operand, c Conv) {
+	if e.matrix(c.Half) {
+		e.gradMatrix(dw, dy, x, c.patches(), c.N, c.K)
+		return
+	}
 	if e.winograd(c) {
 		e.gradWinograd(dw, dy, x, c)
 		return

@@ -63,10 +63,14 @@ func (e *Engine) half(g Gemm) bool {
 // Gemm computes a product.
 func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 	switch {
+	case g.TransA && e.matrixGemm(g):
+		p := patches{h: 1, w: g.K, c: g.N, p: 1, q: g.K, r: 1, s: 1, stride: 1}
+		e.gradMatrix(out, a, b, p, 1, g.M)
+		return
 	case g.TransA:
 		e.gemmTall(out, a, b, g, nil)
 		return
-	case g.low():
+	case g.low() && (g.TransB || !e.matrixGemm(g)):
 		e.gemmLow(out, a, b, g)
 		return
 	}
@@ -77,5 +81,9 @@ func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 
 // PackedGemm computes a product whose second operand is packed. The first may not be transposed.
 func (e *Engine) PackedGemm(out Output, a Operand, packed []float32, g Gemm) {
+	if e.matrixGemm(g) {
+		e.runFlat(out, a, packed, g, window{})
+		return
+	}
 	e.runF(out, a, packed, g, window{pitchA: g.K})
 }

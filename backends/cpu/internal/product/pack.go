@@ -9,6 +9,9 @@ func panels(n int) int { return ceil(n, cols) }
 
 // PackedLen returns the number of elements of b in packed form.
 func (e *Engine) PackedLen(g Gemm) int {
+	if e.matrixGemm(g) {
+		return packedHalf(g.N, g.K)
+	}
 	if e.half(g) {
 		return panels(g.N) * cols * ceil(g.K, 2)
 	}
@@ -26,6 +29,10 @@ const (
 // Pack writes b as PackedGemm wants it: panels of 32 columns, [N/32][K][32], zero beyond column N; for
 // products of bf16 pairs [N/32][K/2][32] of these.
 func (e *Engine) Pack(dst []float32, b Operand, g Gemm) {
+	if e.matrixGemm(g) {
+		e.packMatrix(dst, b, g.N, g.K, g.TransB)
+		return
+	}
 	t := &e.pack
 	*t = packTask{e: e, dst: dst, b: b, n: g.N, k: g.K, trans: g.TransB, half: e.half(g), depth: packRows, wide: packPanels * cols}
 	if g.TransB {

@@ -23,6 +23,11 @@ type Operand struct {
 	// one row (of the last axis) or a number of whole rows, at most 64 KiB. Load is called from
 	// several goroutines at once and may be called more than once for an element.
 	Load func(dst []float32, at int)
+
+	// Half and LoadHalf are the same for an operand of bf16 numbers, as the matrix unit reads it; of
+	// an operand that has one, Data or Load must be there too. Half counts where both are set.
+	Half     []uint16
+	LoadHalf func(dst []uint16, at int)
 }
 
 // An Output is a tensor as a product writes it.
@@ -57,6 +62,10 @@ type Options struct {
 	// Half uses dot products of bf16 pairs also where multiply-adds of float32 are faster.
 	Half bool
 
+	// Matrix computes products of bf16 numbers as a matrix unit wants them on any machine, by the
+	// definition of its kernels where there is none; for tests.
+	Matrix bool
+
 	// Alloc returns scratch memory of n elements, aligned to 64 bytes. The default is the Go heap.
 	Alloc func(n int) []float32
 }
@@ -66,6 +75,8 @@ type Options struct {
 type Engine struct {
 	pool *par.Pool
 	kern *simd.Products
+	vec  *simd.Kernels
+	mat  *simd.Matrix // nil where there is no matrix unit
 	wino *simd.Winograd
 	opt  Options
 
@@ -92,6 +103,15 @@ type Engine struct {
 	finish finishTask
 	off    []int // offsets of the taps of a strip
 
+	made16 [2][]float32 // operands that are made once, as bf16
+	wide16 []float32    // filters, narrowed
+	make16 makeHalf
+	packM  packM
+	turnM  turnM
+	flatM  flatM
+	stripM stripM
+	gradM  gradM
+
 	winoPack winoPack
 	winoF    winoF
 	winoW    winoW
@@ -102,7 +122,12 @@ func New(pool *par.Pool, level simd.Level, opt Options) *Engine {
 	if opt.Alloc == nil {
 		opt.Alloc = func(n int) []float32 { return make([]float32, n) }
 	}
-	return &Engine{pool: pool, kern: simd.ProductsOf(level), wino: simd.WinogradOf(level), opt: opt, slots: make([]slot, pool.Threads())}
+	e := &Engine{pool: pool, kern: simd.ProductsOf(level), wino: simd.WinogradOf(level), opt: opt, slots: make([]slot, pool.Threads())}
+	e.vec, e.mat = simd.KernelsOf(level), simd.MatrixOf(level)
+	if e.mat == nil && opt.Matrix {
+		e.mat = simd.MatrixGo()
+	}
+	return e
 }
 
 // mostLoad is the length of the longest run that Load is asked for, 64 KiB.

@@ -13,6 +13,7 @@ type slot struct {
 	f    simd.TileF
 	w    simd.TileW
 	t    simd.Transform
+	m    simd.TileM
 	zero int // offset of the only tap of a product
 	mem  []float32
 	used int

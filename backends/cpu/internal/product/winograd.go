@@ -19,7 +19,7 @@ const (
 // winograd reports whether a convolution is computed by F(4×4, 3×3) (spec/cpu.md 10, 11).
 func (e *Engine) winograd(c Conv) bool {
 	g := gridOf(c.N, c.H, c.W, c.C)
-	return !e.opt.Strict && c.R == 3 && c.S == 3 && c.Stride == 1 && c.Pad == 1 &&
+	return !e.opt.Strict && !e.matrix(c.Half) && c.R == 3 && c.S == 3 && c.Stride == 1 && c.Pad == 1 &&
 		c.C%cols == 0 && c.K%cols == 0 && min(c.C, c.K) >= winoLeast &&
 		c.W <= winoWidest && g.units*g.across >= winoTiles
 }

@@ -115,7 +115,7 @@ type Products struct {
 func ProductsOf(l Level) *Products { return products[l] }
 
 var products = [NEON + 1]*Products{
-	Generic: productsGo(), AVX2: productsAVX2(), AVX512: productsAVX512(), NEON: productsNEON(),
+	Generic: productsGo(), AVX2: productsAVX2(), AVX512: productsAVX512(), AMX: productsAVX512(), NEON: productsNEON(),
 }
 
 func productsGo() *Products {

@@ -53,7 +53,7 @@ type Kernels struct {
 func KernelsOf(l Level) *Kernels { return kernels[l] }
 
 var kernels = [NEON + 1]*Kernels{
-	Generic: goKernels(), AVX2: kernelsAVX2(), AVX512: kernelsAVX512(), NEON: kernelsNEON(),
+	Generic: goKernels(), AVX2: kernelsAVX2(), AVX512: kernelsAVX512(), AMX: kernelsAVX512(), NEON: kernelsNEON(),
 }
 
 // goKernels is the kernels as plain Go, which every platform has.

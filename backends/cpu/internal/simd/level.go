@@ -22,11 +22,12 @@ const (
 	Generic Level = iota // plain Go
 	AVX2                 // AVX2 and FMA
 	AVX512               // AVX-512 F, BW, DQ and VL, on top of AVX2 and FMA
+	AMX                  // products of bf16 numbers in the matrix unit, all else as AVX512
 	NEON                 // Advanced SIMD of arm64
 )
 
 // String returns the level's name as in "cpu:avx2".
-func (l Level) String() string { return [...]string{"generic", "avx2", "avx512", "neon"}[l] }
+func (l Level) String() string { return [...]string{"generic", "avx2", "avx512", "amx", "neon"}[l] }
 
 // ParseLevel returns the level with the given name.
 func ParseLevel(name string) (Level, error) {
@@ -35,7 +36,7 @@ func ParseLevel(name string) (Level, error) {
 			return l, nil
 		}
 	}
-	return Generic, fmt.Errorf("no level %q; there are generic, avx2, avx512 and neon", name)
+	return Generic, fmt.Errorf("no level %q; there are generic, avx2, avx512, amx and neon", name)
 }
 
 // Missing returns the first instruction set that l needs and the machine or the build lacks, ""
@@ -62,10 +63,15 @@ func (l Level) Missing() string {
 		{"avx512bw", cpu.X86.HasAVX512BW, AVX512},
 		{"avx512dq", cpu.X86.HasAVX512DQ, AVX512},
 		{"avx512vl", cpu.X86.HasAVX512VL, AVX512},
+		{"amxtile", cpu.X86.HasAMXTile, AMX},
+		{"amxbf16", cpu.X86.HasAMXBF16, AMX},
 	} {
 		if l >= f.from && !f.has {
 			return f.name
 		}
+	}
+	if l == AMX && !mayUseTiles() {
+		return "the system's permission to use tile registers"
 	}
 	return ""
 }
@@ -75,7 +81,7 @@ func Known() []Level {
 	if runtime.GOARCH == "arm64" {
 		return []Level{Generic, NEON}
 	}
-	return []Level{Generic, AVX2, AVX512}
+	return []Level{Generic, AVX2, AVX512, AMX}
 }
 
 // Detect returns the highest level that can be used here.

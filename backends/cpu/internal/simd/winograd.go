@@ -38,6 +38,7 @@ var winograds = [NEON + 1]*Winograd{
 	Generic: {Input: winoInput, Grad: winoGrad, Filter: winoFilter, Output: winoOutput, FilterGrad: winoFilterGrad},
 	AVX2:    winogradAVX2(),
 	AVX512:  winogradAVX512(),
+	AMX:     winogradAVX512(),
 	NEON:    winogradNEON(),
 }
 
