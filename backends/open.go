@@ -29,7 +29,7 @@ var openers = []opener{
 // Open opens the backend that name asks for:
 //
 //	cpu                the processor at its best level
-//	cpu:avx2,strict    a level (generic, avx2, avx512, neon); strict computes convolutions directly
+//	cpu:avx2,strict    a level (generic, avx2, avx512, amx, neon); strict computes convolutions directly
 //	ref                every op by its definition, in float64
 //	ref:round          the same, each result rounded to its dtype
 //

@@ -141,7 +141,7 @@ func (b *Backend) runCore(p *program, in []view) {
 	switch o := k.part.Op.(type) {
 	case tensor.MatMul:
 		g := gemmOf(o, v(0), v(1))
-		b.startColumns(k, g.Chunks())
+		b.startColumns(k, b.product.GemmChunks(g))
 		if k.load[1] >= 0 {
 			b.product.Gemm(out, first, second, g)
 			break
@@ -189,6 +189,9 @@ func (b *Backend) operandOf(p *program, i int) product.Operand {
 	}
 	l := &b.jobs.load[i]
 	l.c = &k.inner[k.load[i]]
+	if p.values[k.part.In[i]].DType == tensor.BF16 {
+		return product.Operand{Load: l.chained, LoadHalf: l.half}
+	}
 	return product.Operand{Load: l.chained}
 }
 
@@ -215,6 +218,19 @@ func (l *loader) loadChain(dst []float32, at int) {
 	for len(dst) > 0 {
 		n := min(len(dst), l.c.tile)
 		l.c.run(lane, at, n, unsafe.Pointer(&dst[0]))
+		dst, at = dst[n:], at+n
+	}
+}
+
+// loadHalf is loadChain for an operand of BF16 that is wanted as such: it is rounded already.
+func (l *loader) loadHalf(dst []uint16, at int) {
+	lane := l.b.lane()
+	defer lane.done()
+	tile := lane.tile(maxRegs - 1)
+	for len(dst) > 0 {
+		n := min(len(dst), l.c.tile)
+		l.c.run(lane, at, n, tile)
+		l.b.k.Narrow(dst[:n], floats(tile, n))
 		dst, at = dst[n:], at+n
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // Options choose how ops are computed. The zero value is the best the machine has.
 type Options struct {
-	// Level is "generic", "avx2", "avx512" or "neon"; "" is the highest that the machine has.
+	// Level is "generic", "avx2", "avx512", "amx" or "neon"; "" is the highest that the machine has.
 	Level string
 	// Strict computes convolutions directly, without Winograd's larger errors.
 	Strict bool

@@ -1,8 +1,8 @@
 // Package cpu runs ops on the processor: vector kernels where there are some, plain Go where not,
 // on all threads.
 //
-// Results are the same bits for any number of threads, and at the levels avx2, avx512 and neon:
-// work is cut by shape, sums have a fixed order. Memory comes from an arena that is never given back
+// Results are the same bits for any number of threads, and at the levels avx2, avx512, amx and neon,
+// but for products of BF16 (see Bits): work is cut by shape, sums have a fixed order. Memory comes from an arena that is never given back
 // nor zeroed before Close, so a training step in its steady state allocates nothing.
 //
 // Optional interfaces: [tensor.Prober], [io.Closer].
@@ -35,7 +35,9 @@
 //
 // What is fused gives the bits of what is not, with one exception: column sums behind a product are
 // taken from its tiles, in the order of the product's chunks, and agree with those of a pass over the
-// stored result to the last few bits only. Arithmetic of pointwise ops is never contracted.
+// stored result to the last few bits only. Arithmetic of pointwise ops is never contracted. Products of BF16 are sums in
+// float32 of exact products, but in the order of the unit that computes them: level amx has another
+// than the others.
 //
 // Three rules keep results apart from threads and levels: chunks depend on shapes alone; a sum within
 // a chunk has one order, whatever the width of a vector; what chunks have summed is added in float64,

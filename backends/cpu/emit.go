@@ -50,7 +50,7 @@ func (c *compiler) emit(parts []int, size, goal int) bool {
 		}
 	}
 	e.stores(parts)
-	if len(e.out.slots) > maxSlots || e.out.regs > maxRegs {
+	if len(e.out.slots) > maxSlots || e.out.regs >= maxRegs {
 		return false
 	}
 	c.p.chains = append(c.p.chains, e.out)

@@ -143,9 +143,19 @@ func (b *Backend) gradX(dx product.Output, dy product.Operand, w view, c product
 	b.product.GradX(dx, dy, b.widened(w).f32(), c)
 }
 
-// filters returns filters in packed form, if they are kept.
+// filters returns filters in packed form, if they are kept; those for the matrix unit always, since
+// packing is what reads them as they are stored.
 func (b *Backend) filters(w view, c product.Conv, pass product.Pass) []float32 {
 	packed, filled := b.packs.find(packKey{w: w.p, conv: c, pass: pass}, w, b.product.PackedFilters(c, pass))
+	if w.DType == tensor.BF16 && b.product.MatrixFilters(c) {
+		if packed == nil {
+			packed = b.product.FilterRoom(c, pass)
+		}
+		if !filled {
+			b.product.PackHalves(packed, w.u16(), c, pass)
+		}
+		return packed
+	}
 	if packed != nil && !filled {
 		b.product.PackFilters(packed, b.widened(w).f32(), c, pass)
 	}

@@ -65,7 +65,7 @@ func (b *Backend) operand(i int, v view) product.Operand {
 		return product.Operand{Data: v.f32()}
 	}
 	b.jobs.load[i].v = v
-	return product.Operand{Load: b.jobs.load[i].f}
+	return product.Operand{Load: b.jobs.load[i].f, Half: v.u16()}
 }
 
 // result is v as a product writes it; BF16 is rounded tile by tile.
@@ -84,10 +84,11 @@ type loader struct {
 	c *chain
 
 	f, chained func(dst []float32, at int) // load and loadChain, made once
+	half       func(dst []uint16, at int)  // loadHalf, made once
 }
 
 // init makes the method values, once: each mention of a method as a value allocates.
-func (l *loader) init(b *Backend) { l.b, l.f, l.chained = b, l.load, l.loadChain }
+func (l *loader) init(b *Backend) { l.b, l.f, l.chained, l.half = b, l.load, l.loadChain, l.loadHalf }
 
 // load widens elements [at, at+len(dst)).
 func (l *loader) load(dst []float32, at int) { l.b.wide(dst, l.v.u16()[at:][:len(dst)]) }

@@ -48,7 +48,7 @@ func openDevice(name string, threads int) (b tensor.Backend, note string, err er
 		b, err = backends.Open(name)
 	}
 	if errors.Is(err, backends.ErrUnknown) {
-		return nil, "", usage("--device auto, cpu, cpu:generic, cpu:avx2, cpu:avx512, cpu:neon, cuda:0", "--device %s: no such device", name)
+		return nil, "", usage("--device auto, cpu, cpu:generic, cpu:avx2, cpu:avx512, cpu:amx, cpu:neon, cuda:0", "--device %s: no such device", name)
 	}
 	if err != nil {
 		return nil, "", &failure{code: exitDevice, msg: fmt.Sprintf("--device %s: %v", name, err), err: err,

@@ -60,6 +60,9 @@ func (c Conv) packedMatrix(p Pass) int {
 	return c.turnedHalf()
 }
 
+// FilterRoom returns memory for filters in packed form until the pass that uses them is done.
+func (e *Engine) FilterRoom(c Conv, p Pass) []float32 { return e.share(e.PackedFilters(c, p)) }
+
 // PackHalves is PackFilters for filters that are stored as bf16.
 func (e *Engine) PackHalves(dst []float32, w []uint16, c Conv, p Pass) {
 	if p == Forward {

@@ -78,7 +78,7 @@ type Train struct {
 	LogEvery   int     `key:"log_every" group:"scores" default:"10" min:"1" neutral:"yes" help:"steps between logged steps"`
 	OnCollapse string  `key:"on_collapse" group:"scores" default:"warn" oneof:"warn|stop" neutral:"yes" help:"what a collapsed embedding does"`
 
-	Device    string `key:"device" group:"machine" default:"auto" neutral:"yes" help:"auto, cpu, cpu:generic, cpu:avx2, cpu:avx512, cpu:neon, cuda:0"`
+	Device    string `key:"device" group:"machine" default:"auto" neutral:"yes" help:"auto, cpu, cpu:generic, cpu:avx2, cpu:avx512, cpu:amx, cpu:neon, cuda:0"`
 	Precision string `key:"precision" group:"machine" default:"auto" oneof:"auto|f32|fp32|bf16" help:"auto is f32 on a CPU and bf16 on a GPU"`
 	Threads   Auto   `key:"threads" group:"machine" default:"auto" min:"1" neutral:"yes" help:"threads that compute; auto takes all cores; results do not depend on it"`
 	Workers   Extra  `key:"workers" group:"machine" default:"auto" neutral:"yes" help:"threads that decode images; 0 decodes between steps, auto takes all cores; results do not depend on it"`
