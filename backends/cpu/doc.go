@@ -2,8 +2,9 @@
 // on all threads.
 //
 // Results are the same bits for any number of threads, and at the levels avx2, avx512, amx and neon,
-// but for products of BF16 (see Bits): work is cut by shape, sums have a fixed order. Memory comes from an arena that is never given back
-// nor zeroed before Close, so a training step in its steady state allocates nothing.
+// but for products of BF16 (see Bits): work is cut by shape, sums have a fixed order. Memory comes
+// from an arena that is never given back nor zeroed before Close, so a training step in its steady
+// state allocates nothing.
 //
 // Optional interfaces: [tensor.Prober], [io.Closer].
 //
@@ -35,9 +36,9 @@
 //
 // What is fused gives the bits of what is not, with one exception: column sums behind a product are
 // taken from its tiles, in the order of the product's chunks, and agree with those of a pass over the
-// stored result to the last few bits only. Arithmetic of pointwise ops is never contracted. Products of BF16 are sums in
-// float32 of exact products, but in the order of the unit that computes them: level amx has another
-// than the others.
+// stored result to the last few bits only. Arithmetic of pointwise ops is never contracted. Products
+// of BF16 are sums in float32 of exact products, in the order of the unit that computes them: that of
+// amx is its own.
 //
 // Three rules keep results apart from threads and levels: chunks depend on shapes alone; a sum within
 // a chunk has one order, whatever the width of a vector; what chunks have summed is added in float64,
