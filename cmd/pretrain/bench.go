@@ -21,6 +21,7 @@ type benchOptions struct {
 	precision     string
 	eager, json   bool
 	instructions  bool
+	byShape       bool
 	only          string
 	line          []settings.Assignment // device and threads
 	threads       int
@@ -53,6 +54,7 @@ func benchCommand(name, short string, run func(root *tensor.Scope, o benchOption
 	f.BoolVar(&o.eager, "eager", false, "run each op at once instead of a plan")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.instructions, "instructions", false, "plan: list every instruction")
+	f.BoolVar(&o.byShape, "by-shape", false, "ops: tell shapes apart")
 	f.StringVar(&o.only, "only", "", "shapes: those whose name begins so, such as matmul or r50")
 	set := addSettings(c, ofMachine)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
@@ -112,7 +114,7 @@ func printStep(root *tensor.Scope, o benchOptions, w io.Writer) error {
 }
 
 func printOps(root *tensor.Scope, o benchOptions, w io.Writer) error {
-	results, peaks, err := bench.Ops(root, o.work())
+	results, peaks, err := bench.Ops(root, o.work(), o.byShape)
 	if err != nil {
 		return benchFailure(err)
 	}
@@ -127,6 +129,9 @@ func printOps(root *tensor.Scope, o benchOptions, w io.Writer) error {
 		note := ""
 		if !r.Kernel {
 			note = "  (no kernel: by definition)"
+		}
+		if r.Shapes != "" {
+			note = "  of " + r.Shapes + note
 		}
 		if _, err := fmt.Fprintf(w, "%8.2f %5.1f%% %6d %9.1f %7.1f  %s%s\n", r.Ms, 100*r.Share, r.Count, r.GFLOPS, r.GBS, r.Form, note); err != nil {
 			return err

@@ -54,12 +54,13 @@ func TestStep(t *testing.T) {
 func TestOps(t *testing.T) {
 	w := small
 	w.Clock = ticks()
-	results, peaks, err := Ops(open(t), w)
+	results, peaks, err := Ops(open(t), w, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	share, flops := 0.0, 0.0
+	share, flops, count := 0.0, 0.0, 0
 	for _, r := range results {
+		count += r.Count
 		share += r.Share
 		flops += r.flops
 		if !r.Kernel {
@@ -68,6 +69,16 @@ func TestOps(t *testing.T) {
 	}
 	if math.Abs(share-1) > 1e-9 || peaks.GFLOPS <= 0 || peaks.GBS <= 0 {
 		t.Errorf("shares add to %v, peaks %+v", share, peaks)
+	}
+	if kinds := byKind(results, false); len(kinds) >= len(results) || kinds[0].Shapes != "" {
+		t.Errorf("%d kinds by shape, %d without", len(results), len(kinds))
+	} else {
+		for _, r := range kinds {
+			count -= r.Count
+		}
+	}
+	if count != 0 {
+		t.Errorf("%d instructions more by shape than without", count)
 	}
 	// Multiplications of a view: encoder 3,125,248 in each of three passes but for the stem's 110,592 in the last, since
 	// no image wants a gradient; heads 64·2048 + 2048² + 2048·256 + 2·256·4096 in all three. The loss adds little.

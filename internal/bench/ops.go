@@ -12,9 +12,10 @@ import (
 
 // An OpResult is the time that one kind of instruction takes in a step.
 type OpResult struct {
-	Form    string  `json:"form"` // the op, or the parts of a fused one
+	Form    string  `json:"form"`             // the op, or the parts of a fused one
+	Shapes  string  `json:"shapes,omitempty"` // of its inputs, where kinds differ by them
 	Count   int     `json:"count"`
-	Ms      float64 `json:"ms"`    // of all of them together, the best of several runs
+	Ms      float64 `json:"ms"`    // of all of them together, each at its best
 	Share   float64 `json:"share"` // of the sum over all forms
 	GFLOPS  float64 `json:"gflops,omitempty"`
 	GBS     float64 `json:"gb_s"` // inputs and outputs, each once
@@ -29,11 +30,12 @@ type Peaks struct {
 	GBS    float64 `json:"gb_s"`   // scaling 64 MiB: one read, one write
 }
 
-// repeats of each instruction, of which the fastest counts.
-const repeats = 3
+// rounds is how often the step is run; the fastest time of each instruction counts.
+const rounds = 3
 
-// Ops plans the step and times its instructions one by one, by form, slowest first.
-func Ops(root *tensor.Scope, w Work) ([]OpResult, Peaks, error) {
+// Ops plans the step and times its instructions as they run one after another, slowest kind first. A
+// kind is a form, or a form with the shapes of its operands.
+func Ops(root *tensor.Scope, w Work, byShape bool) ([]OpResult, Peaks, error) {
 	if err := w.check(); err != nil {
 		return nil, Peaks{}, err
 	}
@@ -47,61 +49,67 @@ func Ops(root *tensor.Scope, w Work) ([]OpResult, Peaks, error) {
 	}
 	st.set(0)
 	p := plan.Compile(root, st.program)
-	p.Run() // fills the arena with numbers of the usual size: kernels may be slower on others
+	p.Run() // scratch grows, kernels are loaded
 	if err := root.Sync(); err != nil {
 		return nil, peaks, err
 	}
 	results, err := timeAll(root, p.Program(), w.Clock)
-	return results, peaks, err
+	return byKind(results, byShape), peaks, err
 }
 
+// timeAll times the instructions of a program in their order, so that each finds in cache what it would
+// find there in a step.
 func timeAll(root *tensor.Scope, program []tensor.Instr, clock func() time.Duration) ([]OpResult, error) {
-	byForm := map[string]*OpResult{}
-	var forms []string
-	total := 0.0
-	for _, i := range program {
-		took, kernel, err := timeOne(root, i, clock)
-		if err != nil {
-			return nil, err
+	results := make([]OpResult, len(program))
+	b := root.Backend()
+	for range rounds {
+		for n, i := range program {
+			from := clock()
+			kernel := tensor.Exec(b, i.Op, i.Out, i.In)
+			if err := b.Sync(); err != nil {
+				return nil, err
+			}
+			took := float64(clock()-from) / 1e6
+			if r := &results[n]; r.Count == 0 {
+				*r = OpResult{Form: formOf(i.Op), Shapes: shapes(i.In), Count: 1, Ms: took, Kernel: kernel, flops: flops(i), traffic: bytesOf(i)}
+			} else {
+				r.Ms = min(r.Ms, took)
+			}
 		}
-		form := formOf(i.Op)
-		r := byForm[form]
-		if r == nil {
-			r = &OpResult{Form: form, Kernel: true}
-			byForm[form], forms = r, append(forms, form)
-		}
-		r.Count++
-		r.Ms += float64(took) / 1e6
-		r.Kernel = r.Kernel && kernel
-		r.flops += flops(i)
-		r.traffic += bytesOf(i)
-		total += float64(took) / 1e6
 	}
-	out := make([]OpResult, 0, len(forms))
-	for _, form := range forms {
-		r := *byForm[form]
+	return results, nil
+}
+
+// byKind adds up results of one kind.
+func byKind(each []OpResult, byShape bool) []OpResult {
+	number := map[string]int{}
+	var kinds []OpResult
+	total := 0.0
+	for _, r := range each {
+		if !byShape {
+			r.Shapes = ""
+		}
+		total += r.Ms
+		k, ok := number[r.Form+r.Shapes]
+		if !ok {
+			number[r.Form+r.Shapes] = len(kinds)
+			kinds = append(kinds, r)
+			continue
+		}
+		sum := &kinds[k]
+		sum.Count += r.Count
+		sum.Ms += r.Ms
+		sum.Kernel = sum.Kernel && r.Kernel
+		sum.flops += r.flops
+		sum.traffic += r.traffic
+	}
+	for k := range kinds {
+		r := &kinds[k]
 		r.Share = r.Ms / total
 		r.GFLOPS, r.GBS = round(r.flops/(r.Ms*1e6)), round(float64(r.traffic)/(r.Ms*1e6))
-		out = append(out, r)
 	}
-	slices.SortStableFunc(out, func(a, b OpResult) int { return cmp.Compare(b.Ms, a.Ms) })
-	return out, nil
-}
-
-// timeOne runs an instruction several times. That overwrites what it writes, which is why nothing of a run is near.
-func timeOne(root *tensor.Scope, i tensor.Instr, clock func() time.Duration) (best time.Duration, kernel bool, err error) {
-	b := root.Backend()
-	for range repeats {
-		from := clock()
-		kernel = tensor.Exec(b, i.Op, i.Out, i.In)
-		if err := b.Sync(); err != nil {
-			return 0, kernel, err
-		}
-		if took := clock() - from; best == 0 || took < best {
-			best = took
-		}
-	}
-	return best, kernel, nil
+	slices.SortStableFunc(kinds, func(a, b OpResult) int { return cmp.Compare(b.Ms, a.Ms) })
+	return kinds
 }
 
 func formOf(op tensor.Op) string {
