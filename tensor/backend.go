@@ -34,9 +34,10 @@ type Prober interface {
 	Runs(op Op, in []Spec) bool
 }
 
-// A Lowerer has a last pass of its own over a planned step.
+// A Lowerer has a last pass of its own over a planned step, with ops of its own. Values that these
+// make are fresh tensors.
 type Lowerer interface {
-	Lower(program []Instr) []Instr
+	Lower(program []Instr, fresh func(Spec) *Tensor) []Instr
 }
 
 // A Capturer records what run queues, for replay by one call.

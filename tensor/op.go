@@ -90,8 +90,17 @@ func Cases() iter.Seq[Case] {
 	}
 }
 
-// OpName is the name of op's type, as in "Conv2D".
+// A Lowered op is a backend's own form of another, which takes inputs in a form of the backend's.
+type Lowered interface {
+	Op
+	Plain(in []Spec) (Op, []Spec) // the op, and the inputs that it would have
+}
+
+// OpName is the name of op's type, as in "Conv2D"; of a lowered one, that of the op it is a form of.
 func OpName(op Op) string {
+	if l, ok := op.(Lowered); ok {
+		op, _ = l.Plain(nil)
+	}
 	name := fmt.Sprintf("%T", op)
 	return name[strings.LastIndexByte(name, '.')+1:]
 }

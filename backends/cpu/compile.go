@@ -78,7 +78,7 @@ func (c *compiler) supported() bool {
 			next++
 		case tensor.Moments:
 			next += 3
-		case tensor.MatMul, tensor.Conv2D, tensor.Conv2DGradX, tensor.Conv2DGradW:
+		case tensor.MatMul, tensor.Conv2D, tensor.Conv2DGradX, tensor.Conv2DGradW, packed:
 			if c.core >= 0 {
 				return false
 			}

@@ -12,10 +12,12 @@ import (
 // the product reads them, and what they make of its result while the tile is in cache.
 type core struct {
 	part     tensor.Part
-	value    int    // number of the result
-	at       int    // the chain before which it runs
-	load     [2]int // chains that make operands, -1 where an operand is in memory
-	epilogue int    // chain over the result, -1 if there is none
+	plain    tensor.Op   // what it computes
+	weights  tensor.Spec // of the second operand, if that is packed
+	value    int         // number of the result
+	at       int         // the chain before which it runs
+	load     [2]int      // chains that make operands, -1 where an operand is in memory
+	epilogue int         // chain over the result, -1 if there is none
 	inner    []chain
 }
 
@@ -79,7 +81,7 @@ func (c *compiler) shared(way []int, stage int) bool {
 // loadable returns how many operands a product reads through a loader; filters are packed whole.
 func loadable(op tensor.Op) int {
 	switch op.(type) {
-	case tensor.Conv2D, tensor.Conv2DGradX:
+	case tensor.Conv2D, tensor.Conv2DGradX, packed:
 		return 1
 	}
 	return 2
@@ -97,6 +99,11 @@ func (c *compiler) product() bool {
 		return true
 	}
 	k := &core{part: c.parts[c.core], value: c.first[c.core], at: len(c.p.chains), load: [2]int{-1, -1}, epilogue: -1}
+	k.plain = k.part.Op
+	if o, ok := k.part.Op.(packed); ok {
+		_, in := o.Plain([]tensor.Spec{c.p.specs[k.part.In[0]], c.p.specs[k.part.In[1]]})
+		k.plain, k.weights = o.op, in[1]
+	}
 	c.now++
 	c.p.made[k.value] = c.now
 	for _, v := range k.part.In {
@@ -137,26 +144,25 @@ func (b *Backend) runCore(p *program, in []view) {
 	}
 	out := b.outputOf(p, *result)
 	first, second := b.operandOf(p, 0), b.operandOf(p, 1)
-	v := func(o int) view { return p.values[k.part.In[o]] }
-	switch o := k.part.Op.(type) {
+	x, w := p.values[k.part.In[0]], weight{view: p.values[k.part.In[1]]}
+	if k.weights.Shape != nil {
+		w.Spec, w.panels = k.weights, panelsOf(w.view)
+	}
+	switch o := k.plain.(type) {
 	case tensor.MatMul:
-		g := gemmOf(o, v(0), v(1))
+		g := gemmOf(o, x.Spec, w.Spec)
 		b.startColumns(k, b.product.GemmChunks(g))
-		if k.load[1] >= 0 {
-			b.product.Gemm(out, first, second, g)
-			break
-		}
-		b.gemm(out, first, second, v(1), g)
+		b.gemm(out, first, second, w, g)
 	case tensor.Conv2D:
-		g := convOf(o, v(0), v(1))
+		g := convOf(o, x.Spec, w.Spec)
 		b.startColumns(k, b.product.Chunks(g, product.Forward))
-		b.forward(out, first, v(1), g)
+		b.forward(out, first, w, g)
 	case tensor.Conv2DGradX:
-		g := convOf(o.Conv2D, *result, v(1))
+		g := convOf(o.Conv2D, result.Spec, w.Spec)
 		b.startColumns(k, b.product.Chunks(g, product.GradX))
-		b.gradX(out, first, v(1), g)
+		b.gradX(out, first, w, g)
 	case tensor.Conv2DGradW:
-		g := convOf(o.Conv2D, v(1), *result)
+		g := convOf(o.Conv2D, w.Spec, result.Spec)
 		b.product.GradW(out, first, second, g)
 	}
 	if k.epilogue >= 0 {

@@ -36,7 +36,6 @@ type Backend struct {
 	mem     arena.Arena
 	temp    scratch
 	lanes   []lane
-	packs   packs
 	stream  int // bytes of a result from which on it is stored around the caches
 
 	table   map[reflect.Type]entry
@@ -114,7 +113,6 @@ func New(o Options) (*Backend, error) {
 	b.stream = streamFrom(b.pool.Threads())
 	b.mem.Touch = b.touch
 	b.temp.b = b
-	b.packs = packs{b: b, known: map[packKey]*pack{}, most: mostPacked}
 	b.product = product.New(b.pool, level, product.Options{Strict: o.Strict, Alloc: b.keep})
 	b.fused, b.alone = map[*tensor.Fused]*program{}, map[key]*program{}
 	b.fill()
@@ -148,9 +146,7 @@ func (b *Backend) Free(buf tensor.Buffer) {
 // Upload copies src to dst.
 func (b *Backend) Upload(dst *tensor.Tensor, src []byte) {
 	if b.err == nil {
-		v := b.view(dst)
-		b.packs.wrote(v)
-		b.copy(v.bytes(), src)
+		b.copy(b.view(dst).bytes(), src)
 	}
 }
 

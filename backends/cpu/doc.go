@@ -6,7 +6,7 @@
 // from an arena that is never given back nor zeroed before Close, so a training step in its steady
 // state allocates nothing.
 //
-// Optional interfaces: [tensor.Prober], [io.Closer].
+// Optional interfaces: [tensor.Prober], [tensor.Lowerer] (packs.go), [io.Closer].
 //
 // # The way of an op
 //

@@ -1,180 +1,237 @@
 package cpu
 
 import (
+	"slices"
 	"unsafe"
 
-	"kith/backends/cpu/internal/arena"
 	"kith/backends/cpu/internal/product"
 	"kith/tensor"
 )
 
-// packs keeps the packed form of weights from one view of a batch to the next. Products want weights
-// in panels, Winograd's four times as large; making them costs as much as some twenty images, and
-// nobody but the optimizer changes a weight.
-//
-// It learns which weights are worth it: those that were asked for twice between two writes. All
-// writes to tensors go through Run and Upload, which call wrote. Weights that a fused op makes for
-// itself lie in scratch memory, where nobody calls it: layer after layer finds its own in one place.
-type packs struct {
-	b      *Backend
-	known  map[packKey]*pack
-	lo, hi uintptr // all known weights lie between
-	bytes  int     // kept
-	most   int     // bytes to keep
-}
+// Products want weights in panels, Winograd's algorithm four times as large. Making these costs as
+// much as some twenty images, and within a step nobody changes a weight. So where a plan has several
+// products of one weight and one geometry, as the views of a batch give, Lower makes packing an op of
+// its own: the planner then packs once, and finds the panels a place that others use when they are
+// not needed.
 
-// A packKey names weights and the product that wants them.
-type packKey struct {
-	w    unsafe.Pointer
-	gemm product.Gemm
-	conv product.Conv
-	pass product.Pass
-}
-
-// A pack is what is known of some weights.
+// pack is weights in the form that one kind of product reads: elements whose meaning is the
+// product's own. Its definition leaves them as they are, with zeros behind.
 type pack struct {
-	lo, hi uintptr
-	fresh  bool         // asked for since they were written
-	twice  bool         // asked for twice between two writes, once at least
-	filled bool         // block holds them, packed
-	block  *arena.Block // nil until it is worth it
+	gemm product.Gemm // of the product, or
+	conv product.Conv // of the convolution
+	pass product.Pass
+	n    int // elements of the result
+	tensor.NoGrad
 }
 
-// mostPacked is the bytes of packed weights that are kept: ResNet-50's take half of it.
-const mostPacked = 1 << 30
+// Infer takes weights of any shape.
+func (o pack) Infer(in []tensor.Spec) ([]tensor.Spec, error) {
+	return []tensor.Spec{tensor.Of(in[0].DType, o.n)}, nil
+}
 
-// wrote forgets the packed form of what lies where v does.
-func (p *packs) wrote(v view) {
-	lo := uintptr(v.p)
-	hi := lo + uintptr(v.n*v.DType.Size())
-	if lo >= p.hi || hi <= p.lo {
+// Eval copies.
+func (o pack) Eval(out, in []tensor.Array) {
+	clear(out[0].Data[copy(out[0].Data, in[0].Data):])
+}
+
+// packed is op with its second input packed.
+type packed struct {
+	op   tensor.Op
+	dims [4]int // of the weights
+	rank int
+	tensor.NoGrad
+}
+
+// Plain is the op on weights as they were.
+func (o packed) Plain(in []tensor.Spec) (tensor.Op, []tensor.Spec) {
+	if len(in) > 1 {
+		in = slices.Clone(in)
+		in[1].Shape = slices.Clone(o.dims[:o.rank])
+	}
+	return o.op, in
+}
+
+// Infer is the op's.
+func (o packed) Infer(in []tensor.Spec) ([]tensor.Spec, error) {
+	op, in := o.Plain(in)
+	return op.Infer(in)
+}
+
+// Eval is the op's, on the weights that pack's definition has left.
+func (o packed) Eval(out, in []tensor.Array) {
+	w := tensor.Array{Spec: tensor.Of(in[1].DType, o.dims[:o.rank]...)}
+	w.Data = in[1].Data[:w.Shape.Size()]
+	o.op.Eval(out, []tensor.Array{in[0], w})
+}
+
+// A shared is weights in memory and the form that a product wants them in.
+type shared struct {
+	buffer tensor.Buffer
+	offset int
+	pack   pack
+}
+
+// Lower packs weights once for all products of a step that want them in one form.
+func (b *Backend) Lower(program []tensor.Instr, fresh func(tensor.Spec) *tensor.Tensor) []tensor.Instr {
+	uses := map[shared]int{}
+	for _, i := range program {
+		if s, ok := b.wants(i); ok {
+			uses[s]++
+		}
+	}
+	var out []tensor.Instr
+	for _, i := range program {
+		s, ok := b.wants(i)
+		if !ok || uses[s] < 2 {
+			out = append(out, i)
+			continue
+		}
+		f, at := opened(i)
+		panels := fresh(tensor.Of(i.In[at].DType, s.pack.n))
+		name := *panels
+		out = append(out, tensor.Instr{Op: s.pack, Out: []*tensor.Tensor{panels}, In: []*tensor.Tensor{i.In[at]}})
+		out = append(out, tensor.Instr{Op: onPacked(f, i.In[at].Shape), Out: i.Out, In: slices.Clone(i.In)})
+		out[len(out)-1].In[at] = &name
+	}
+	return out
+}
+
+// opened is an instruction as a fused op and the number of the input that its core alone reads, as
+// second operand; -1 if there is none.
+func opened(i tensor.Instr) (f *tensor.Fused, at int) {
+	f, ok := i.Op.(*tensor.Fused)
+	if !ok {
+		f = &tensor.Fused{Body: []tensor.Part{{Op: i.Op}}}
+		for k := range i.In {
+			f.Body[0].In = append(f.Body[0].In, k)
+		}
+		for k := range i.Out {
+			f.Out = append(f.Out, len(i.In)+k)
+		}
+	}
+	core, ok := f.Core()
+	if !ok {
+		return f, -1
+	}
+	switch f.Body[core].Op.(type) {
+	case tensor.MatMul, tensor.Conv2D, tensor.Conv2DGradX:
+	default:
+		return f, -1
+	}
+	at = f.Body[core].In[1]
+	reads := 0
+	for _, p := range f.Body {
+		for _, v := range p.In {
+			reads += b2i(v == at)
+		}
+	}
+	if at >= len(i.In) || reads > 1 || slices.Contains(f.Out, at) {
+		return f, -1
+	}
+	return f, at
+}
+
+// onPacked is f with packed weights of the given shape in its core.
+func onPacked(f *tensor.Fused, shape tensor.Shape) *tensor.Fused {
+	g := &tensor.Fused{Body: slices.Clone(f.Body), Out: f.Out}
+	core, _ := f.Core()
+	o := packed{op: f.Body[core].Op, rank: len(shape)}
+	copy(o.dims[:], shape)
+	g.Body[core].Op = o
+	return g
+}
+
+// wants is the weights of an instruction and the form it wants them in, if it has some.
+func (b *Backend) wants(i tensor.Instr) (s shared, ok bool) {
+	f, at := opened(i)
+	if at < 0 {
+		return s, false
+	}
+	var in []tensor.Spec
+	for _, t := range i.In {
+		in = append(in, t.Spec)
+	}
+	values, err := f.Values(in)
+	if err != nil {
+		return s, false
+	}
+	core, _ := f.Core()
+	x, w, y := values[f.Body[core].In[0]], values[at], values[len(in)+core] // parts before it have one result
+	switch o := f.Body[core].Op.(type) {
+	case tensor.MatMul:
+		s.pack.gemm = gemmOf(o, x, w)
+		ok, s.pack.n = b.product.Packs(s.pack.gemm), b.product.PackedLen(s.pack.gemm)
+	case tensor.Conv2D:
+		s.pack.conv = convOf(o, x, w)
+		ok, s.pack.n = true, b.product.PackedFilters(s.pack.conv, product.Forward)
+	case tensor.Conv2DGradX:
+		s.pack.conv, s.pack.pass = convOf(o.Conv2D, y, w), product.GradX
+		ok, s.pack.n = true, b.product.PackedFilters(s.pack.conv, product.GradX)
+	}
+	s.pack.n *= max(1, 4/w.DType.Size()) // a panel holds float32, or pairs of BF16
+	s.buffer, s.offset = i.In[at].Buffer()
+	return s, ok
+}
+
+// packWeights is the kernel of pack.
+func (b *Backend) packWeights(o pack, out, in []view) {
+	dst := panelsOf(out[0])
+	if o.conv.K == 0 {
+		b.product.Pack(dst, b.operand(1, in[0]), o.gemm)
 		return
 	}
-	for _, k := range p.known { // any order: each is looked at by itself
-		if lo < k.hi && k.lo < hi {
-			k.fresh, k.filled = false, false
-		}
+	if in[0].DType == tensor.BF16 && b.product.MatrixFilters(o.conv) {
+		b.product.PackHalves(dst, in[0].u16(), o.conv, o.pass)
+		return
 	}
+	b.product.PackFilters(dst, b.widened(in[0]).f32(), o.conv, o.pass)
 }
 
-// find returns memory for n floats of packed weights and whether they are there; nil where it is not
-// worth it.
-func (p *packs) find(key packKey, w view, n int) (data []float32, filled bool) {
-	if p.b.temp.owns(w.p) {
-		return nil, false
-	}
-	k := p.known[key]
-	if k == nil {
-		k = p.add(key, w)
-	}
-	k.twice = k.twice || k.fresh
-	k.fresh = true
-	if !k.twice {
-		return nil, false
-	}
-	if k.block == nil {
-		if k.block = p.room(4 * n); k.block == nil {
-			return nil, false
-		}
-	}
-	filled, k.filled = k.filled, true
-	return floats(unsafe.Pointer(unsafe.SliceData(k.block.Data)), n), filled
+// panelsOf is packed weights as products read them.
+func panelsOf(v view) []float32 {
+	return floats(v.p, v.n*v.DType.Size()/int(unsafe.Sizeof(float32(0))))
 }
 
-// add makes weights known.
-func (p *packs) add(key packKey, w view) *pack {
-	if len(p.known) >= mostPrograms { // plans have come and gone
-		p.drop()
-		clear(p.known)
-	}
-	lo := uintptr(w.p)
-	k := &pack{lo: lo, hi: lo + uintptr(w.n*w.DType.Size())}
-	if len(p.known) == 0 {
-		p.lo, p.hi = k.lo, k.hi
-	}
-	p.lo, p.hi = min(p.lo, k.lo), max(p.hi, k.hi)
-	p.known[key] = k
-	return k
-}
-
-// room returns a block, or nil if that were too much. Plans come and go, so when it gets too much,
-// what others have kept is dropped.
-func (p *packs) room(n int) *arena.Block {
-	if n > p.most {
-		return nil
-	}
-	if p.bytes+n > p.most {
-		p.drop()
-	}
-	block, err := p.b.mem.Alloc(n)
-	if err != nil {
-		return nil // the product packs for itself
-	}
-	p.bytes += n
-	return block
-}
-
-// drop gives all blocks back.
-func (p *packs) drop() {
-	for _, k := range p.known { // any order: all go
-		if k.block != nil {
-			p.b.mem.Free(k.block)
-		}
-		k.block, k.filled = nil, false
-	}
-	p.bytes = 0
+// A weight is the second operand of a product, as it is stored or packed.
+type weight struct {
+	view
+	panels []float32 // nil: as it is stored
 }
 
 // forward convolves x with filters w.
-func (b *Backend) forward(y product.Output, x product.Operand, w view, c product.Conv) {
-	if packed := b.filters(w, c, product.Forward); packed != nil {
-		b.product.PackedForward(y, x, packed, c)
+func (b *Backend) forward(y product.Output, x product.Operand, w weight, c product.Conv) {
+	if panels := b.filters(w, c, product.Forward); panels != nil {
+		b.product.PackedForward(y, x, panels, c)
 		return
 	}
-	b.product.Forward(y, x, b.widened(w).f32(), c)
+	b.product.Forward(y, x, b.widened(w.view).f32(), c)
 }
 
 // gradX is the gradient of that in x.
-func (b *Backend) gradX(dx product.Output, dy product.Operand, w view, c product.Conv) {
-	if packed := b.filters(w, c, product.GradX); packed != nil {
-		b.product.PackedGradX(dx, dy, packed, c)
+func (b *Backend) gradX(dx product.Output, dy product.Operand, w weight, c product.Conv) {
+	if panels := b.filters(w, c, product.GradX); panels != nil {
+		b.product.PackedGradX(dx, dy, panels, c)
 		return
 	}
-	b.product.GradX(dx, dy, b.widened(w).f32(), c)
+	b.product.GradX(dx, dy, b.widened(w.view).f32(), c)
 }
 
-// filters returns filters in packed form, if they are kept; those for the matrix unit always, since
-// packing is what reads them as they are stored.
-func (b *Backend) filters(w view, c product.Conv, pass product.Pass) []float32 {
-	packed, filled := b.packs.find(packKey{w: w.p, conv: c, pass: pass}, w, b.product.PackedFilters(c, pass))
-	if w.DType == tensor.BF16 && b.product.MatrixFilters(c) {
-		if packed == nil {
-			packed = b.product.FilterRoom(c, pass)
-		}
-		if !filled {
-			b.product.PackHalves(packed, w.u16(), c, pass)
-		}
-		return packed
+// filters is filters in packed form, if they are. Those for the matrix unit are packed here, since
+// that is what reads them as they are stored.
+func (b *Backend) filters(w weight, c product.Conv, pass product.Pass) []float32 {
+	if w.panels == nil && w.DType == tensor.BF16 && b.product.MatrixFilters(c) {
+		panels := b.product.FilterRoom(c, pass)
+		b.product.PackHalves(panels, w.u16(), c, pass)
+		return panels
 	}
-	if packed != nil && !filled {
-		b.product.PackFilters(packed, b.widened(w).f32(), c, pass)
-	}
-	return packed
+	return w.panels
 }
 
-// gemm is a product whose second operand may be a weight in memory.
-func (b *Backend) gemm(out product.Output, x, y product.Operand, w view, g product.Gemm) {
-	if g.TransA || y.Load != nil && w.DType != tensor.BF16 {
-		b.product.Gemm(out, x, y, g)
+// gemm is a product of x with y, or with packed w.
+func (b *Backend) gemm(out product.Output, x, y product.Operand, w weight, g product.Gemm) {
+	if w.panels != nil {
+		b.product.PackedGemm(out, x, w.panels, g)
 		return
 	}
-	packed, filled := b.packs.find(packKey{w: w.p, gemm: g}, w, b.product.PackedLen(g))
-	switch {
-	case packed == nil:
-		b.product.Gemm(out, x, y, g)
-		return
-	case !filled:
-		b.product.Pack(packed, y, g)
-	}
-	b.product.PackedGemm(out, x, packed, g)
+	b.product.Gemm(out, x, y, g)
 }

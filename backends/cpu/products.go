@@ -11,6 +11,7 @@ func products(b *Backend) {
 	register(b, noF64[tensor.Conv2D], b.conv)
 	register(b, noF64[tensor.Conv2DGradX], b.convGradX)
 	register(b, noF64[tensor.Conv2DGradW], b.convGradW)
+	register(b, noF64[pack], b.packWeights)
 	for i := range b.jobs.load {
 		b.jobs.load[i].init(b)
 	}
@@ -19,11 +20,11 @@ func products(b *Backend) {
 
 // matMul is one product; either operand may be transposed or BF16.
 func (b *Backend) matMul(o tensor.MatMul, out, in []view) {
-	b.gemm(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), in[1], gemmOf(o, in[0], in[1]))
+	b.product.Gemm(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), gemmOf(o, in[0].Spec, in[1].Spec))
 }
 
 // gemmOf is the geometry of a product of matrices as they are stored.
-func gemmOf(o tensor.MatMul, a, b view) product.Gemm {
+func gemmOf(o tensor.MatMul, a, b tensor.Spec) product.Gemm {
 	g := product.Gemm{M: a.Shape[0], K: a.Shape[1], N: b.Shape[1], TransA: o.TransA, TransB: o.TransB, Half: a.DType == tensor.BF16}
 	if o.TransA {
 		g.M, g.K = g.K, g.M
@@ -36,22 +37,22 @@ func gemmOf(o tensor.MatMul, a, b view) product.Gemm {
 
 // conv convolves; filters are small, so BF16 ones are widened as a whole.
 func (b *Backend) conv(o tensor.Conv2D, out, in []view) {
-	b.forward(b.result(out[0]), b.operand(0, in[0]), in[1], convOf(o, in[0], in[1]))
+	b.forward(b.result(out[0]), b.operand(0, in[0]), weight{view: in[1]}, convOf(o, in[0].Spec, in[1].Spec))
 }
 
 // convGradX is the gradient with respect to the maps.
 func (b *Backend) convGradX(o tensor.Conv2DGradX, out, in []view) {
-	b.gradX(b.result(out[0]), b.operand(0, in[0]), in[1], convOf(o.Conv2D, out[0], in[1]))
+	b.gradX(b.result(out[0]), b.operand(0, in[0]), weight{view: in[1]}, convOf(o.Conv2D, out[0].Spec, in[1].Spec))
 }
 
 // convGradW is the gradient with respect to the filters, always F32.
 func (b *Backend) convGradW(o tensor.Conv2DGradW, out, in []view) {
-	b.product.GradW(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), convOf(o.Conv2D, in[1], out[0]))
+	b.product.GradW(b.result(out[0]), b.operand(0, in[0]), b.operand(1, in[1]), convOf(o.Conv2D, in[1].Spec, out[0].Spec))
 }
 
 // convOf is the geometry of a convolution of maps x with filters w; of one pass, what is computed
 // may be either.
-func convOf(o tensor.Conv2D, x, w view) product.Conv {
+func convOf(o tensor.Conv2D, x, w tensor.Spec) product.Conv {
 	m, f := x.Shape, w.Shape
 	return product.Conv{
 		N: m[0], H: m[1], W: m[2], C: m[3], K: f[0], R: f[1], S: f[2], Stride: max(o.Stride, 1), Pad: o.Pad,

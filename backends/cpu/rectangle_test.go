@@ -48,7 +48,7 @@ func again(b *Backend, f *tensor.Fused, out, in []*tensor.Tensor, width int) {
 	ins, outs := b.views(nil, in), b.views(nil, out)
 	rows, cols := outs[0].Shape[0], outs[0].Shape[1]
 	result := b.temp.floats(rows * cols)
-	b.product.Gemm(product.Output{Data: result}, b.operand(0, ins[0]), b.operand(1, ins[1]), gemmOf(tensor.MatMul{}, ins[0], ins[1]))
+	b.product.Gemm(product.Output{Data: result}, b.operand(0, ins[0]), b.operand(1, ins[1]), gemmOf(tensor.MatMul{}, ins[0].Spec, ins[1].Spec))
 	p.values = append(p.values[:0], ins...)
 	for _, s := range p.specs[p.inputs:] {
 		p.values = append(p.values, view{Spec: s, n: s.Shape.Size()})

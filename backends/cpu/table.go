@@ -57,12 +57,6 @@ func (b *Backend) Run(op tensor.Op, out, in []*tensor.Tensor) bool {
 	b.in, b.out = b.views(b.in, in), b.views(b.out, out)
 	b.temp.reset()
 	e.run(op, b.out, b.in)
-	for _, v := range b.out {
-		b.packs.wrote(v)
-	}
-	if len(b.out) == 0 { // a write
-		b.packs.wrote(b.in[0])
-	}
 	return true
 }
 

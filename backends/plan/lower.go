@@ -9,5 +9,12 @@ func lower(b tensor.Backend, p []tensor.Instr) []tensor.Instr {
 	if !ok {
 		return p
 	}
-	return cse(b, l.Lower(p))
+	return cse(b, l.Lower(p, fresh))
+}
+
+// fresh is a name of a value that nobody makes yet.
+func fresh(s tensor.Spec) *tensor.Tensor {
+	t := &tensor.Tensor{Spec: s}
+	t.Bind(&symbol{t.Bytes()}, 0)
+	return t
 }

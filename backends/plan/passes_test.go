@@ -231,10 +231,10 @@ func TestForm(t *testing.T) {
 type lowering struct{ willing }
 
 // Lower copies every product's second operand first, as if to pack it.
-func (lowering) Lower(p []tensor.Instr) (q []tensor.Instr) {
+func (lowering) Lower(p []tensor.Instr, fresh func(tensor.Spec) *tensor.Tensor) (q []tensor.Instr) {
 	for _, i := range p {
 		if m, ok := i.Op.(tensor.MatMul); ok && m.TransB {
-			packed := symbolOf(i.In[1].Spec)
+			packed := fresh(i.In[1].Spec)
 			q = append(q, tensor.Instr{Op: tensor.Scale{By: 1}, Out: []*tensor.Tensor{packed}, In: []*tensor.Tensor{rename(i.In[1])}})
 			i.In[1] = rename(packed)
 		}

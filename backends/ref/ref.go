@@ -71,9 +71,9 @@ func (b *Backend) Runs(op tensor.Op, in []tensor.Spec) bool {
 }
 
 // Lower does what the backend that b is like does.
-func (b *Backend) Lower(program []tensor.Instr) []tensor.Instr {
+func (b *Backend) Lower(program []tensor.Instr, fresh func(tensor.Spec) *tensor.Tensor) []tensor.Instr {
 	if l, ok := tensor.As[tensor.Lowerer](b.like); ok {
-		return l.Lower(program)
+		return l.Lower(program, fresh)
 	}
 	return program
 }

@@ -157,6 +157,9 @@ func fusedFlops(f *tensor.Fused, in []*tensor.Tensor) float64 {
 
 // coreFlops is twice the multiplications: every element of the weight meets every output pixel of every image.
 func coreFlops(op tensor.Op, in, out []tensor.Spec) float64 {
+	if l, ok := op.(tensor.Lowered); ok {
+		op, in = l.Plain(in)
+	}
 	size := func(s tensor.Spec) float64 { return float64(s.Shape.Size()) }
 	switch op := op.(type) {
 	case tensor.MatMul:

@@ -133,11 +133,12 @@ func (a *Arena) Close() error {
 }
 
 // classOf rounds n up to a size class: powers of two below a page, then four steps a doubling in
-// whole pages, which wastes a fifth at most.
+// whole pages, which wastes a fifth at most; and no step is more than a huge page, since a plan's
+// arena is half of a process.
 func classOf(n int) int {
 	if n <= page {
 		return max(align, 1<<bits.Len(uint(max(n, 1)-1)))
 	}
-	step := max(page, 1<<(bits.Len(uint(n-1))-3))
+	step := min(max(page, 1<<(bits.Len(uint(n-1))-3)), huge)
 	return (n + step - 1) / step * step
 }

@@ -70,7 +70,7 @@ func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 	case g.TransA:
 		e.gemmTall(out, a, b, g, nil)
 		return
-	case g.low() && (g.TransB || !e.matrixGemm(g)):
+	case !e.Packs(g):
 		e.gemmLow(out, a, b, g)
 		return
 	}
@@ -78,6 +78,9 @@ func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 	e.Pack(packed, b, g)
 	e.PackedGemm(out, a, packed, g)
 }
+
+// Packs reports whether Gemm packs the second operand, so that it could be given packed.
+func (e *Engine) Packs(g Gemm) bool { return !g.TransA && !(g.low() && (g.TransB || !e.matrixGemm(g))) }
 
 // PackedGemm computes a product whose second operand is packed. The first may not be transposed.
 func (e *Engine) PackedGemm(out Output, a Operand, packed []float32, g Gemm) {
