@@ -51,3 +51,13 @@ func (h *ahead) patches(p *patches, x Operand, row, rows, col, n int) {
 		row, rows = row+some, rows-some
 	}
 }
+
+// scatter names rows [row, row+rows) and columns [col, col+n) of a product where they go in dx, a
+// matrix of pitch columns.
+func (h *ahead) scatter(to *scatter, dx []float32, pitch, row, rows, col, n int) {
+	for rows > 0 {
+		some := min(to.columns-row%to.columns, rows)
+		h.add(dx[to.row(row)*pitch+col:], to.step*pitch, some, n)
+		row, rows = row+some, rows-some
+	}
+}

@@ -206,6 +206,12 @@ func (e *Engine) gradPhase(dx Output, dy Operand, w []float32, c Conv, g Gemm, f
 	e.im, e.to = f.patches, scatter{f, c.H, c.W}
 	switch {
 	case g.M == 0:
+	case g.K == 0: // no tap meets these pixels
+		if !dx.Add {
+			e.zero = zeroTask{to: &e.to, data: dx.Data, rows: g.M, cols: g.N}
+			e.pool.Run(ceil(g.M, finishRows), &e.zero)
+			e.zero = zeroTask{}
+		}
 	case e.im.strips():
 		e.runStrips(stripF{
 			p: e.im, x: dy, packed: w, out: dx, n: c.C,
@@ -291,6 +297,20 @@ func (t *turnTask) tap(dst, w []float32, taps int) {
 			row := dst[full*step+k*cols:][:cols]
 			clear(row[copy(row, w[k*pitch+full*cols:][:rest]):])
 		}
+	}
+}
+
+// A zeroTask clears the pixels of a phase, a chunk of rows each.
+type zeroTask struct {
+	to         *scatter
+	data       []float32
+	rows, cols int
+}
+
+// Chunk clears pixels chunk·finishRows and on.
+func (t *zeroTask) Chunk(chunk int) {
+	for r := chunk * finishRows; r < min((chunk+1)*finishRows, t.rows); r++ {
+		clear(t.data[t.to.row(r)*t.cols:][:t.cols])
 	}
 }
 

@@ -22,9 +22,14 @@ type gemmF struct {
 	chunks, block, each int // row chunks, rows of a block, blocks of a chunk
 	depth               int // of a block
 	group               int // columns of a group
+	pitch               int // of tiles in scratch memory
 	copyA               bool
+	copyC               bool // sums go to scratch memory and from there to out
+	far                 bool // panels of a group do not stay in L2
 	half                bool // elements in the tiles are pairs of bf16
 }
+
+const farPanels = 1 << 18 // elements of panels that stay in L2: half of it where it is 2 MiB
 
 // runF computes out = a·b, or with rows in windows of larger tensors.
 func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window) {
@@ -39,7 +44,13 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 	t.half = e.half(g)
 	t.copyA = t.half || a.Load != nil || w.im != nil || w.pitchA*4%4096 == 0
 	t.group = t.columns()
-	e.reserve(2*t.block*spread(t.depth) + t.block*(t.group+cols))
+	t.far = !t.half && t.group*g.K > farPanels
+	// Rows of the result a multiple of 8 KiB apart crowd into a sixteenth of L2, block after block.
+	t.copyC = out.Data != nil && w.to == nil && g.N*4%8192 == 0 && g.K > t.depth
+	if t.pitch = t.group; t.copyC {
+		t.pitch = spread(t.group)
+	}
+	e.reserve(2*t.block*spread(t.depth) + t.block*(t.pitch+cols))
 	e.pool.Run(t.chunks*ceil(g.N, t.group), t)
 	*t = gemmF{}
 }
@@ -65,17 +76,20 @@ func (t *gemmF) Chunk(i int) {
 	chunk, n0 := i%t.chunks, i/t.chunks*t.group
 	n1 := min(n0+t.group, t.g.N)
 	abuf := s.floats(2 * t.block * spread(t.depth))
-	cbuf := s.floats(t.block * (t.group + cols))
+	cbuf := s.floats(t.block * (t.pitch + cols))
 	rows := t.block * t.each
 	for m0 := chunk * rows; m0 < min((chunk+1)*rows, t.g.M); m0 += t.block {
 		tile := Tile{Row: m0, Rows: min(t.block, t.g.M-m0), Col: n0, Cols: n1 - n0, Chunk: chunk}
-		tile.Data, tile.Pitch = cbuf, t.group
-		if t.out.Data != nil && t.w.to == nil {
+		tile.Data, tile.Pitch = cbuf, t.pitch
+		if t.direct() {
 			tile.Data, tile.Pitch = t.out.Data[m0*t.g.N+n0:], t.g.N
 		}
 		t.blockOf(s, tile, abuf, cbuf)
-		if t.w.to != nil {
+		switch {
+		case t.w.to != nil:
 			t.scatter(tile)
+		case t.copyC:
+			tile = t.store(tile)
 		}
 		if t.out.Done != nil {
 			t.out.Done(tile)
@@ -83,9 +97,12 @@ func (t *gemmF) Chunk(i int) {
 	}
 }
 
+// direct reports whether tiles are parts of the output.
+func (t *gemmF) direct() bool { return t.out.Data != nil && t.w.to == nil && !t.copyC }
+
 // blockOf computes one block of rows in all depth blocks.
 func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
-	add := t.out.Add && t.out.Data != nil && t.w.to == nil
+	add := t.out.Add && t.direct()
 	if t.g.K == 0 && !add {
 		for r := range c.Rows {
 			clear(c.Data[r*c.Pitch:][:c.Cols])
@@ -103,7 +120,7 @@ func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
 		for n := 0; n < c.Cols; n += cols {
 			b := t.packed[((c.Col+n)/cols*all+done)*cols:]
 			if wide := c.Cols - n; wide < cols {
-				edge := cbuf[t.block*t.group:]
+				edge := cbuf[t.block*t.pitch:]
 				t.e.product(table, s, edge, cols, a, pitch, b, c.Rows, depth, false)
 				fold(c.Data[n:], c.Pitch, edge, c.Rows, wide, add)
 				continue
@@ -114,33 +131,58 @@ func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
 	}
 }
 
-// ahead has the block of rows c and depth from k0 on fetch what the next one reads and writes, the
-// result first: of this block of rows, of the next one, or of the next chunk that this thread takes if
-// chunks go round.
+// ahead has the block of rows c and depth from k0 on fetch what is read and written after it begins:
+// its panels, where they are far, the result, and the rows of the next block. That is the next depth,
+// or the next rows, or the first ones of the next chunk of this thread if chunks go round.
 func (t *gemmF) ahead(s *slot, c Tile, k0 int) {
 	s.ahead.clear()
-	if k0 += t.depth; k0 >= t.g.K {
-		k0 = 0
-		c.Row += c.Rows
-		all := t.block * t.each
-		if c.Row >= min((c.Chunk+1)*all, t.g.M) {
-			i := c.Col/t.group*t.chunks + c.Chunk + t.e.pool.Threads()
-			c.Chunk, c.Col = i%t.chunks, i/t.chunks*t.group
-			c.Row, c.Cols = c.Chunk*all, min(t.group, t.g.N-c.Col)
+	// Of a low block the kernels would not fetch panels faster than they read them.
+	if t.far && 2*c.Rows >= t.block {
+		for n := cols; n < c.Cols; n += cols {
+			t.aheadPanel(s, c.Col+n, k0)
 		}
-		c.Rows = min(t.block, t.g.M-c.Row, (c.Chunk+1)*all-c.Row)
-		if c.Cols > 0 && t.out.Data != nil && t.w.to == nil {
+	}
+	if k0 += t.depth; k0 >= t.g.K {
+		if k0 = 0; t.copyC {
 			s.ahead.add(t.out.Data[c.Row*t.g.N+c.Col:], t.g.N, c.Rows, c.Cols)
 		}
-	}
-	if depth := min(t.depth, t.g.K-k0); c.Cols > 0 {
-		if t.w.im == nil {
-			s.ahead.operand(t.a, t.w.pitchA, c.Row, c.Rows, k0, depth)
-		} else {
-			s.ahead.patches(t.w.im, t.a, c.Row, c.Rows, k0, depth)
+		c = t.next(c)
+		switch {
+		case c.Cols <= 0:
+			s.f.Ahead = s.ahead.list()
+			return
+		case t.direct():
+			s.ahead.add(t.out.Data[c.Row*t.g.N+c.Col:], t.g.N, c.Rows, c.Cols)
+		case t.w.to != nil:
+			s.ahead.scatter(t.w.to, t.out.Data, t.g.N, c.Row, c.Rows, c.Col, c.Cols)
 		}
 	}
+	if depth := min(t.depth, t.g.K-k0); t.w.im == nil {
+		s.ahead.operand(t.a, t.w.pitchA, c.Row, c.Rows, k0, depth)
+	} else {
+		s.ahead.patches(t.w.im, t.a, c.Row, c.Rows, k0, depth)
+	}
+	if t.far {
+		t.aheadPanel(s, c.Col, k0)
+	}
 	s.f.Ahead = s.ahead.list()
+}
+
+// aheadPanel names a block of the panel that begins with column n.
+func (t *gemmF) aheadPanel(s *slot, n, k0 int) {
+	s.ahead.add(t.packed[(n/cols*t.g.K+k0)*cols:], 0, 1, min(t.depth, t.g.K-k0)*cols)
+}
+
+// next returns the rows and columns of the block after c; no columns if there is none.
+func (t *gemmF) next(c Tile) Tile {
+	rows := t.block * t.each
+	if c.Row += c.Rows; c.Row >= min((c.Chunk+1)*rows, t.g.M) {
+		i := c.Col/t.group*t.chunks + c.Chunk + t.e.pool.Threads()
+		c.Chunk, c.Col = i%t.chunks, i/t.chunks*t.group
+		c.Row, c.Cols = c.Chunk*rows, min(t.group, t.g.N-c.Col)
+	}
+	c.Rows = min(t.block, t.g.M-c.Row, (c.Chunk+1)*rows-c.Row)
+	return c
 }
 
 // scatter sets or adds rows of a tile to their pixels.
@@ -149,6 +191,16 @@ func (t *gemmF) scatter(c Tile) {
 		dst := t.out.Data[t.w.to.row(c.Row+r)*t.g.N+c.Col:][:c.Cols]
 		addRows(dst, c.Data[r*c.Pitch:][:c.Cols], t.out.Add)
 	}
+}
+
+// store moves a tile of sums to the output.
+func (t *gemmF) store(c Tile) Tile {
+	to := t.out.Data[c.Row*t.g.N+c.Col:]
+	for r := range c.Rows {
+		addRows(to[r*t.g.N:][:c.Cols], c.Data[r*c.Pitch:], t.out.Add)
+	}
+	c.Data, c.Pitch = to, t.g.N
+	return c
 }
 
 // rowsOf returns rows of a, in place or copied.

@@ -101,6 +101,7 @@ type Engine struct {
 	stripF stripF
 	stemW  stemW
 	finish finishTask
+	zero   zeroTask
 	off    []int // offsets of the taps of a strip
 
 	made16 [2][]float32 // operands that are made once, as bf16

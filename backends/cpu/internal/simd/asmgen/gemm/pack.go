@@ -8,8 +8,8 @@ import (
 	"kith/backends/cpu/internal/simd/asmgen/emit"
 )
 
-// copyPanels emits the packing of a depth-major matrix. It walks the source as it lies: the
-// prefetcher follows a row, not a column of 128-byte pieces.
+// copyPanels emits the packing of a depth-major matrix, panel by panel: what is written is contiguous,
+// and the rows that are read are few enough for the caches to keep the other panels' parts of them.
 func copyPanels() {
 	emit.Func("copyPanelsAVX2", "func(dst, src *float32, rows, pitch, panels, step int)", "is copyPanels.")
 	var (
@@ -27,25 +27,25 @@ func copyPanels() {
 	Load(Param("step"), step)
 	SHLQ(Imm(2), pitch)
 	SHLQ(Imm(2), step)
-	Label("row")
+	Label("panel")
 	MOVQ(dst, d)
 	MOVQ(src, s)
-	MOVQ(panels, n)
-	Label("panel")
+	MOVQ(rows, n)
+	Label("row")
 	for i := range 4 {
 		VMOVUPS(Mem{Base: s, Disp: 32 * i}, ymm[i])
 	}
 	for i := range 4 {
 		VMOVUPS(ymm[i], Mem{Base: d, Disp: 32 * i})
 	}
-	ADDQ(U32(128), s)
-	ADDQ(step, d)
+	ADDQ(pitch, s)
+	ADDQ(U32(128), d)
 	DECQ(n)
-	JNZ(LabelRef("panel"))
-	ADDQ(U32(128), dst)
-	ADDQ(pitch, src)
-	DECQ(rows)
 	JNZ(LabelRef("row"))
+	ADDQ(U32(128), src)
+	ADDQ(step, dst)
+	DECQ(panels)
+	JNZ(LabelRef("panel"))
 	VZEROUPPER()
 	RET()
 }
