@@ -61,8 +61,7 @@ func (e *Engine) Chunks(c Conv, p Pass) int {
 		if p == GradX {
 			g.c = c.K
 		}
-		each, _ := winoChunk(&g)
-		return ceil(g.units, each)
+		return ceil(g.units, winoChunk(&g))
 	case p == Forward:
 		im := c.patches()
 		return im.chunks(c, c.forward())
@@ -90,7 +89,7 @@ func (e *Engine) PackedFilters(c Conv, p Pass) int {
 		return c.packedMatrix(p)
 	}
 	if e.winograd(c) {
-		return c.winoLen([2]int{c.C, c.K}[p])
+		return e.winoLen(c, p)
 	}
 	if p == Forward {
 		return e.PackedLen(c.forward())
@@ -124,6 +123,10 @@ func (e *Engine) PackFilters(dst, w []float32, c Conv, p Pass) {
 
 // Forward computes y = x ∗ w.
 func (e *Engine) Forward(y Output, x Operand, w []float32, c Conv) {
+	if f := (filterSource{e: e, w: w, c: c}); e.winograd(c) && !f.transformed() {
+		e.runWinograd(y, x, f)
+		return
+	}
 	packed := e.share(e.PackedFilters(c, Forward))
 	e.PackFilters(packed, w, c, Forward)
 	e.PackedForward(y, x, packed, c)
@@ -131,6 +134,10 @@ func (e *Engine) Forward(y Output, x Operand, w []float32, c Conv) {
 
 // GradX computes the gradient with respect to x: dx [N, H, W, C] from dy [N, P, Q, K].
 func (e *Engine) GradX(dx Output, dy Operand, w []float32, c Conv) {
+	if f := (filterSource{e: e, w: w, c: c, turn: true}); e.winograd(c) && !f.transformed() {
+		e.runWinograd(dx, dy, f)
+		return
+	}
 	packed := e.share(e.PackedFilters(c, GradX))
 	e.PackFilters(packed, w, c, GradX)
 	e.PackedGradX(dx, dy, packed, c)
@@ -143,7 +150,7 @@ func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
 		return
 	}
 	if e.winograd(c) {
-		e.runWinograd(y, x, w, c, c.C, c.K)
+		e.runWinograd(y, x, filterSource{e: e, w: w, c: c, packed: true})
 		return
 	}
 	if c.plain() {
@@ -175,7 +182,7 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 		return
 	}
 	if e.winograd(c) {
-		e.runWinograd(dx, dy, w, c, c.K, c.C)
+		e.runWinograd(dx, dy, filterSource{e: e, w: w, c: c, turn: true, packed: true})
 		return
 	}
 	if c.plain() {

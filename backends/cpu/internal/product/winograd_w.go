@@ -1,42 +1,56 @@
 package product
 
-import "kith/backends/cpu/internal/simd"
-
+// Blocking of GradW.
 const (
-	winoSlabs   = 16      // slabs of tiles, each with sums of its own, where these fit L2
-	winoSmall   = 64 * 64 // channels·filters up to which they do
-	winoDepth   = 512     // most tiles in one sum
-	winoGroup   = 128     // filters of a task
-	winoFilters = 8       // filters whose gradient is transformed back at a time
+	winoSlabs   = 16        // slabs of tiles at most, each with sums of its own, where these fit L2
+	winoSlab    = 256       // tiles of a slab at least
+	winoSum     = 128       // most tiles in one sum
+	winoMost    = 512       // tiles whose components are there at the same time
+	winoGroup   = 128       // filters of a task that has one component
+	winoSquare  = 64        // filters and channels of a task that has all
+	winoMany    = 512 * 256 // channels·filters from which on sums in squares pay
+	winoFilters = 8         // filters whose gradient is transformed back at a time
 )
 
 // A winoW is the gradient of filters by Winograd's algorithm: the components of x and dy are
-// multiplied over tiles, [36][K][C], and transformed back at the end. Few channels: each chunk takes a
-// slab of tiles, block after block in one core's L2. Many: the components of a large block are
-// shared, and a chunk multiplies one component of 112 filters.
+// multiplied over tiles, [36][K][C], and transformed back at the end. There are three ways through it.
+//
+// Up to 64 channels and filters, a task takes a slab of tiles, block after block, everything in one
+// core's L2; its sums are added to the others' at the end.
+//
+// Where there are more, the components of many tiles are shared, and a task multiplies one component
+// of them for 112 filters; its operands are in L2.
+//
+// Few tiles of many channels: the sums are weights four times over, which would be written and read
+// again for little work. A task takes a square of them, 64 filters by 64 channels in all components,
+// and transforms it back while it is in L2.
 type winoW struct {
-	e          *Engine
-	c          Conv
-	gx, gy     grid
-	x, dy      Operand
-	out        Output
-	du         []float32 // [slabs][36] of K·C elements, comp apart
-	comp       int
-	slabs      int
-	slab, each int // units of a slab, of a block or of a task
-	step       winoStep
-	u0, u1     int // current large block
-	v, d       parts
-	add        bool
+	e      *Engine
+	c      Conv
+	gx, gy grid
+	x, dy  Operand
+	out    Output
+
+	du    []float32 // sums
+	comp  int       // distance between their components
+	slabs int
+	slab  int // units of a slab
+	each  int // units of a block or of a piece to transform
+
+	step   winoStep
+	u0, u1 int // units whose components are there
+	v, d   parts
+	add    bool // to what earlier tiles gave
 }
 
 // winoStep says what chunks of a winoW do.
 type winoStep int
 
 const (
-	winoSlab winoStep = iota
+	winoSumSlab winoStep = iota
 	winoSpread
 	winoMultiply
+	winoSumSquare
 	winoBack
 )
 
@@ -44,55 +58,80 @@ func (e *Engine) gradWinograd(dw Output, dy, x Operand, c Conv) {
 	t := &e.winoW
 	*t = winoW{e: e, c: c, x: x, dy: dy, out: dw, comp: c.winoComp(), slabs: 1}
 	t.gx, t.gy = gridOf(c.N, c.H, c.W, c.C), gridOf(c.N, c.H, c.W, c.K)
-	t.each = t.gx.unitsOf(winoBlock)
-	if c.C*c.K <= winoSmall {
+	e.whole(&t.out, c.K*9*c.C)
+	switch tiles := t.gx.units * t.gx.across; {
+	case max(c.C, c.K) <= winoSquare:
 		t.bySlabs()
-	} else {
+	case tiles <= winoSum && c.C*c.K >= winoMany:
+		t.bySquares()
+	default:
 		t.byComponents()
 	}
-	t.step = winoBack
-	e.reserve(winoFilters*9*c.C + winoParts*16)
-	e.pool.Run(ceil(c.K, winoFilters), t)
 	*t = winoW{}
 }
 
-// sums makes room for the sums and shared components of some tiles.
-func (t *winoW) sums(tiles int) {
-	n, nx, ny := t.slabs*winoParts*t.comp, 0, 0
-	if tiles > 0 {
-		nx, ny = partsLen(tiles, t.c.C), partsLen(tiles, t.c.K)
-	}
-	mem := t.e.components(n + nx + ny)
-	t.du = mem[:n]
-	t.v, t.d = partsOf(mem[n:n+nx], tiles, t.c.C), partsOf(mem[n+nx:], tiles, t.c.K)
+// columnParts returns parts of which whole columns of all channels are used, without data.
+func columnParts(tiles, c int) parts { return parts{tiles: tiles, c: c, wide: c, pad: 16} }
+
+// make makes room for sums and for components that are shared.
+func (t *winoW) make(sums int, v, d parts) {
+	t.v, t.d = v, d
+	nx, ny := v.len(), d.len()
+	mem := t.e.components(sums + nx + ny)
+	t.du, t.v.data, t.d.data = mem[:sums], mem[sums:sums+nx], mem[sums+nx:]
+	t.e.reserve(max(t.gx.stripLen(t.each, 1), t.gy.stripLen(t.each, 0)) + winoParts*16)
+}
+
+// run runs tasks of a step.
+func (t *winoW) run(step winoStep, tasks int) {
+	t.step = step
+	t.e.pool.Run(tasks, t)
 }
 
 func (t *winoW) bySlabs() {
 	e := t.e
-	t.slabs = min(winoSlabs, ceil(t.gx.units, t.each))
+	t.each = t.gx.unitsOf(winoBlock)
+	t.slabs = max(1, min(winoSlabs, t.gx.units*t.gx.across/winoSlab))
 	t.slab = ceil(ceil(t.gx.units, t.slabs), t.each) * t.each
 	t.slabs = ceil(t.gx.units, t.slab)
-	t.sums(0)
+	t.du = e.components(t.slabs * winoParts * t.comp)
 	tiles := t.each * t.gx.across
-	e.reserve(t.gx.stripLen(t.each, 1) + t.gy.stripLen(t.each, 0) + partsLen(tiles, t.c.C) + partsLen(tiles, t.c.K) + winoParts*16)
-	t.step = winoSlab
-	e.pool.Run(t.slabs, t)
+	e.reserve(t.gx.stripLen(t.each, 1) + t.gy.stripLen(t.each, 0) +
+		columnParts(tiles, t.c.C).len() + columnParts(tiles, t.c.K).len() + winoParts*16)
+	t.run(winoSumSlab, t.slabs)
+	t.finish()
 }
 
 func (t *winoW) byComponents() {
-	e := t.e
-	most := min(winoDepth, 2*winoShared/partsLen(1, t.c.C+t.c.K))
-	super := min(max(1, most/(t.each*t.gx.across))*t.each, ceil(t.gx.units, t.each)*t.each)
-	t.sums(super * t.gx.across)
-	e.reserve(t.gx.stripLen(t.each, 1) + t.gy.stripLen(t.each, 0) + winoParts*16)
+	t.each = t.gx.unitsOf(winoBlock)
+	super := min(max(1, winoMost/(t.each*t.gx.across))*t.each, t.gx.units)
+	tiles := super * t.gx.across
+	t.make(winoParts*t.comp, columnParts(tiles, t.c.C), columnParts(tiles, t.c.K))
 	for t.u0 = 0; t.u0 < t.gx.units; t.u0 = t.u1 {
 		t.u1 = min(t.u0+super, t.gx.units)
-		t.step = winoSpread
-		e.pool.Run(2*ceil(t.u1-t.u0, t.each), t)
-		t.step = winoMultiply
-		e.pool.Run(winoParts*ceil(t.c.K, winoGroup), t)
+		t.run(winoSpread, 2*ceil(t.u1-t.u0, t.each))
+		t.run(winoMultiply, winoParts*ceil(t.c.K, winoGroup))
 		t.add = true
 	}
+	t.finish()
+}
+
+func (t *winoW) bySquares() {
+	t.each = t.gx.unitsOf(winoBlock / 2)
+	t.u1 = t.gx.units
+	// A task reads little of a row, so what it reads lies together.
+	tiles := t.u1 * t.gx.across
+	t.make(0, parts{tiles: tiles, c: t.c.C, wide: cols}, parts{tiles: tiles, c: t.c.K, wide: winoSquare})
+	t.comp = spread(winoSquare * winoSquare)
+	t.e.reserve(winoParts*(t.comp+16) + winoFilters*9*winoSquare)
+	t.run(winoSpread, 2*ceil(t.u1, t.each))
+	t.run(winoSumSquare, ceil(t.c.K, winoSquare)*ceil(t.c.C, winoSquare))
+}
+
+// finish transforms the sums.
+func (t *winoW) finish() {
+	t.e.reserve(winoFilters*9*t.c.C + winoParts*16)
+	t.run(winoBack, ceil(t.c.K, winoFilters))
 }
 
 // Chunk runs chunk i of the current step.
@@ -101,30 +140,37 @@ func (t *winoW) Chunk(i int) {
 	defer s.free()
 	s.t.Tmp = &s.floats(winoParts * 16)[0]
 	switch t.step {
-	case winoSlab:
+	case winoSumSlab:
 		t.sumSlab(s, i)
 	case winoSpread:
-		u := t.u0 + i/2*t.each
-		end, first := min(u+t.each, t.u1), (u-t.u0)*t.gx.across
-		if i%2 == 0 {
-			t.gx.spreadUnits(s, t.e.wino.Input, s.floats(t.gx.stripLen(t.each, 1)), t.v, t.x, u, end, first, 1)
-		} else {
-			t.gy.spreadUnits(s, t.e.wino.Grad, s.floats(t.gy.stripLen(t.each, 0)), t.d, t.dy, u, end, first, 0)
-		}
+		t.spread(s, i%2 == 0, t.u0+i/2*t.each)
 	case winoMultiply:
 		groups := ceil(t.c.K, winoGroup)
-		k := i % groups * winoGroup
-		t.multiply(s, t.du, t.v, t.d, i/groups, k, min(winoGroup, t.c.K-k), (t.u1-t.u0)*t.gx.across, t.add)
+		part, k := i/groups, i%groups*winoGroup
+		t.multiply(s, t.du[part*t.comp+k*t.c.C:], t.c.C, t.v, t.d, part, k, min(k+winoGroup, t.c.K), 0, t.c.C,
+			(t.u1-t.u0)*t.gx.across, t.add)
+	case winoSumSquare:
+		t.square(s, i)
 	case winoBack:
 		t.back(s, i)
+	}
+}
+
+// spread transforms a piece of x or dy, from unit u on.
+func (t *winoW) spread(s *slot, ofX bool, u int) {
+	end, first := min(u+t.each, t.u1), (u-t.u0)*t.gx.across
+	if ofX {
+		t.gx.spreadUnits(s, t.e.wino.Input, s.floats(t.gx.stripLen(t.each, 1)), t.v, t.x, u, end, first, 1)
+	} else {
+		t.gy.spreadUnits(s, t.e.wino.Grad, s.floats(t.gy.stripLen(t.each, 0)), t.d, t.dy, u, end, first, 0)
 	}
 }
 
 // sumSlab computes the sums of slab i.
 func (t *winoW) sumSlab(s *slot, i int) {
 	tiles := t.each * t.gx.across
-	v := partsOf(s.floats(partsLen(tiles, t.c.C)), tiles, t.c.C)
-	d := partsOf(s.floats(partsLen(tiles, t.c.K)), tiles, t.c.K)
+	v, d := columnParts(tiles, t.c.C), columnParts(tiles, t.c.K)
+	v.data, d.data = s.floats(v.len()), s.floats(d.len())
 	sx, sy := s.floats(t.gx.stripLen(t.each, 1)), s.floats(t.gy.stripLen(t.each, 0))
 	du := t.du[i*winoParts*t.comp:]
 	first, last := i*t.slab, min((i+1)*t.slab, t.gx.units)
@@ -133,18 +179,35 @@ func (t *winoW) sumSlab(s *slot, i int) {
 		t.gx.spreadUnits(s, t.e.wino.Input, sx, v, t.x, u, end, 0, 1)
 		t.gy.spreadUnits(s, t.e.wino.Grad, sy, d, t.dy, u, end, 0, 0)
 		for part := range winoParts {
-			t.multiply(s, du, v, d, part, 0, t.c.K, (end-u)*t.gx.across, u > first)
+			t.multiply(s, du[part*t.comp:], t.c.C, v, d, part, 0, t.c.K, 0, t.c.C, (end-u)*t.gx.across, u > first)
 		}
 	}
 }
 
-// multiply sets or adds one component of n filters from k on, summed over tiles.
-func (t *winoW) multiply(s *slot, du []float32, v, d parts, part, k, n, tiles int, add bool) {
-	for first := 0; first < tiles; first += tallDepth {
-		depth := min(tallDepth, tiles-first)
-		for c := 0; c < t.c.C; c += cols {
-			t.e.outer(&t.e.kern.W, s, du[part*t.comp+k*t.c.C+c:], t.c.C, d.data[part*d.comp+first*d.row+k:], d.row,
-				v.data[part*v.comp+first*v.row+c:], v.row, n, depth, add)
+// square computes the gradients of square i.
+func (t *winoW) square(s *slot, i int) {
+	across := ceil(t.c.C, winoSquare)
+	k0, c0 := i/across*winoSquare, i%across*winoSquare
+	k1, c1 := min(k0+winoSquare, t.c.K), min(c0+winoSquare, t.c.C)
+	du := s.floats(winoParts * t.comp)
+	for part := range winoParts {
+		t.multiply(s, du[part*t.comp:], winoSquare, t.v, t.d, part, k0, k1, c0, c1, t.u1*t.gx.across, false)
+	}
+	for k := k0; k < k1; k += winoFilters {
+		t.backward(s, du[(k-k0)*winoSquare:], winoSquare, k, min(k+winoFilters, k1), c0, c1)
+	}
+}
+
+// multiply sets or adds one component of filters [k0, k1), of one group, and channels [c0, c1), summed
+// over tiles. It goes to du, whose rows are pitch apart.
+func (t *winoW) multiply(s *slot, du []float32, pitch int, v, d parts, part, k0, k1, c0, c1, tiles int, add bool) {
+	a := d.group(k0 / d.wide)
+	for first := 0; first < tiles; first += winoSum {
+		depth := min(winoSum, tiles-first)
+		for c := c0; c < c1; c += cols {
+			b := v.group(c / v.wide)
+			t.e.outer(&t.e.kern.W, s, du[c-c0:], pitch, a.data[part*a.comp+first*a.row+k0%d.wide:], a.row,
+				b.data[part*b.comp+first*b.row+c%v.wide:], b.row, k1-k0, depth, add)
 		}
 		add = true
 	}
@@ -152,31 +215,43 @@ func (t *winoW) multiply(s *slot, du []float32, v, d parts, part, k, n, tiles in
 
 // back adds the slabs of a few filters and transforms them into gradients.
 func (t *winoW) back(s *slot, i int) {
-	c, wide := t.c, 9*t.c.C
 	k0, k1 := i*winoFilters, min((i+1)*winoFilters, t.c.K)
 	for slab := 1; slab < t.slabs; slab++ {
 		for part := range winoParts {
-			at := part*t.comp + k0*c.C
-			addRows(t.du[at:at+(k1-k0)*c.C], t.du[slab*winoParts*t.comp+at:], true)
+			at := part*t.comp + k0*t.c.C
+			addRows(t.du[at:at+(k1-k0)*t.c.C], t.du[slab*winoParts*t.comp+at:], true)
 		}
 	}
-	tile := Tile{Data: s.floats(winoFilters * wide), Pitch: wide, Row: k0, Rows: k1 - k0, Cols: wide, Chunk: i}
-	direct := t.out.Data != nil && !t.out.Add
-	if direct {
-		tile.Data = t.out.Data[k0*wide : k1*wide]
+	t.backward(s, t.du[k0*t.c.C:], t.c.C, k0, k1, 0, t.c.C)
+}
+
+// backward transforms sums, whose rows are pitch apart, into gradients of filters [k0, k1), winoFilters
+// at most, and channels [c0, c1).
+func (t *winoW) backward(s *slot, du []float32, pitch, k0, k1, c0, c1 int) {
+	wide, n := 9*t.c.C, c1-c0
+	dst := t.out.Data[k0*wide+c0:]
+	f := &s.t
+	f.Tiles, f.Parts, f.Part, f.StepParts, f.Run = k1-k0, &du[0], 4*t.comp, 4*pitch, 4*n
+	if t.out.Add {
+		used := s.used
+		tmp := s.floats(winoFilters * 9 * n)
+		f.Map, f.Row, f.Pixel, f.StepMap = &tmp[0], 12*n, 4*n, 36*n
+		t.e.wino.FilterGrad(f)
+		for i := range (k1 - k0) * 9 {
+			addRows(dst[i*t.c.C:][:n], tmp[i*n:], true)
+		}
+		s.used = used
+	} else {
+		f.Map, f.Row, f.Pixel, f.StepMap = &dst[0], 12*t.c.C, 4*t.c.C, 4*wide
+		t.e.wino.FilterGrad(f)
 	}
-	tmp := s.t.Tmp
-	s.t = simd.Transform{
-		Tiles: k1 - k0, Map: &tile.Data[0], Row: 12 * c.C, Pixel: 4 * c.C, StepMap: 4 * wide,
-		Parts: &t.du[k0*c.C], Part: 4 * t.comp, StepParts: 4 * c.C, Run: 4 * c.C, Tmp: tmp,
+	if t.out.Done == nil {
+		return
 	}
-	t.e.wino.FilterGrad(&s.t)
-	if t.out.Data != nil && !direct {
-		dst := t.out.Data[k0*wide : k1*wide]
-		addRows(dst, tile.Data, true)
-		tile.Data = dst
-	}
-	if t.out.Done != nil {
-		t.out.Done(tile)
+	for tap := range 9 {
+		t.out.Done(Tile{
+			Data: dst[tap*t.c.C:], Pitch: wide, Row: k0, Rows: k1 - k0,
+			Col: tap*t.c.C + c0, Cols: n, Chunk: k0 / winoFilters,
+		})
 	}
 }

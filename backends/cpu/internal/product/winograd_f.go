@@ -1,0 +1,177 @@
+package product
+
+// Blocking of Forward and GradX.
+const (
+	winoBlock = 32        // tiles of a private block: with filters and results they stay in L2
+	winoWide  = 64        // tiles of a chunk of rows where blocks are shared, at most 1,024 pixels
+	winoRound = winoDepth // channels of filters that are transformed at a time
+	winoTasks = 8         // tasks wanted of shared blocks
+	winoCols  = 2 * cols  // filters that a private block goes through at a time
+)
+
+// A winoF is a convolution by Winograd's algorithm: Forward of x, or GradX of dy with filters turned.
+//
+// Up to winoPrivate channels a chunk takes a block of tiles through all three steps in one core's L2.
+// Beyond, the filters are too large to be read once a block: all tiles are transformed first, and then
+// a task takes 32 filters, transforms them and multiplies them with block after block. A task's
+// filters and results stay in L2, only the components of the input pass by, once for 32 filters.
+type winoF struct {
+	e       *Engine
+	in, res grid
+	x       Operand
+	f       filterSource
+	out     Output
+
+	each  int // units of a chunk of rows
+	block int // units of a block, each or more
+	piece int // units that are transformed at a time, where blocks are shared
+
+	u0, u1 int       // units whose components are there
+	v      []float32 // of block after block
+	input  bool      // transforming the input
+	cut    int       // tasks that share a panel of filters
+}
+
+func (e *Engine) runWinograd(out Output, x Operand, f filterSource) {
+	c := f.c
+	depth, n := f.sides()
+	t := &e.winoF
+	*t = winoF{e: e, in: gridOf(c.N, c.H, c.W, depth), res: gridOf(c.N, c.H, c.W, n), x: x, f: f, out: out}
+	if out.Data == nil {
+		t.out.Data = e.hold(c.N * c.H * c.W * n)
+	}
+	t.each = winoChunk(&t.in)
+	if t.f.transformed() {
+		tiles := t.in.across * t.each
+		e.reserve(t.in.stripLen(t.each, 1) + rowParts(tiles, depth).len() + rowParts(tiles, winoCols).len() + winoParts*16)
+		e.pool.Run(ceil(t.in.units, t.each), t)
+	} else {
+		t.runShared()
+	}
+	*t = winoF{}
+}
+
+// winoChunk returns the units of a chunk of rows.
+func winoChunk(in *grid) int {
+	if in.c > winoPrivate {
+		return in.unitsOf(winoWide)
+	}
+	return in.unitsOf(winoBlock)
+}
+
+// runShared computes all blocks, some at a time if their components are too many.
+func (t *winoF) runShared() {
+	e, depth := t.e, t.in.c
+	t.block, t.piece = t.each, ceil(t.each, 4)
+	if depth > winoRound {
+		// Filters do not stay from block to block.
+		t.block = 2 * t.each
+	}
+	tiles := t.block * t.in.across
+	e.reserve(winoParts*16 + max(t.in.stripLen(t.piece, 1),
+		rowParts(tiles, winoCols).len()+winoParts*spread(winoRound*winoCols)+9*winoRound*cols))
+	most := max(1, winoShared/t.vLen())
+	t.v = e.components(min(most, ceil(t.in.units, t.block)) * t.vLen())
+	for t.u0 = 0; t.u0 < t.in.units; t.u0 = t.u1 {
+		t.u1 = min(t.u0+most*t.block, t.in.units)
+		t.input = true
+		e.pool.Run(ceil(t.u1-t.u0, t.piece), t)
+		t.input = false
+		panels := ceil(t.res.c, winoCols)
+		t.cut = min(max(1, winoTasks/panels), ceil(t.u1-t.u0, t.block))
+		e.pool.Run(t.cut*panels, t)
+	}
+}
+
+// rowParts returns parts as winoProducts wants them, without data.
+func rowParts(tiles, c int) parts { return parts{tiles: tiles, c: c, wide: winoDepth} }
+
+// vLen is the number of elements of a block's components.
+func (t *winoF) vLen() int { return rowParts(t.block*t.in.across, t.in.c).len() }
+
+// Chunk runs chunk i of the current step.
+func (t *winoF) Chunk(i int) {
+	s := t.e.take()
+	defer s.free()
+	s.t.Tmp = &s.floats(winoParts * 16)[0]
+	switch {
+	case t.f.transformed():
+		t.private(s, i)
+	case t.input:
+		t.spread(s, t.u0+i*t.piece)
+	default:
+		blocks := ceil(t.u1-t.u0, t.block)
+		part := i % t.cut
+		t.panel(s, i/t.cut, part*blocks/t.cut, (part+1)*blocks/t.cut)
+	}
+}
+
+// components returns those of shared block b.
+func (t *winoF) components(b int) parts {
+	return rowParts(t.block*t.in.across, t.in.c).on(t.v[b*t.vLen():])
+}
+
+// spread transforms the input of a piece of a shared block, from unit u on.
+func (t *winoF) spread(s *slot, u int) {
+	end := min(u+t.piece, t.u1)
+	strip := s.floats(t.in.stripLen(t.piece, 1))
+	for u < end {
+		b := (u - t.u0) / t.block
+		first := t.u0 + b*t.block
+		last := min(end, first+t.block)
+		t.in.spreadUnits(s, t.e.wino.Input, strip, t.components(b), t.x, u, last, (u-first)*t.in.across, 1)
+		u = last
+	}
+}
+
+// panel computes winoCols columns of the result for shared blocks [b0, b1).
+func (t *winoF) panel(s *slot, panel, b0, b1 int) {
+	depth, tiles := t.in.c, t.block*t.in.across
+	col := panel * winoCols
+	wide := min(winoCols, t.res.c-col)
+	m := rowParts(tiles, wide)
+	m.data = s.floats(m.len())
+	filters := filterBlock{comp: spread(winoRound * wide)}
+	filters.data = s.floats(winoParts * filters.comp)
+	raw := s.floats(9 * winoRound * cols)
+	for b := b0; b < b1; b++ {
+		u := t.u0 + b*t.block
+		end := min(u+t.block, t.u1)
+		v := t.components(b)
+		for k := 0; k < depth; k += winoRound {
+			n := min(winoRound, depth-k)
+			filters.depth = n
+			if b == b0 || depth > winoRound {
+				for p := 0; p < wide; p += cols {
+					t.f.spread(s, filters.data[p*n:], filters.comp, raw, (col+p)/cols, k, n)
+				}
+			}
+			for filters.k = 0; filters.k < n; filters.k += winoDepth {
+				t.e.winoProducts(s, m.group(0), v.group((k+filters.k)/winoDepth), filters, (end-u)*t.in.across, k+filters.k > 0)
+			}
+		}
+		t.res.collectUnits(s, t.e.wino.Output, t.out, m, u, end, col)
+		for ; u < end; u += t.each {
+			t.res.done(t.out, u, min(u+t.each, end), col, wide, u/t.each)
+		}
+	}
+}
+
+// private takes block i through all steps.
+func (t *winoF) private(s *slot, i int) {
+	depth, tiles := t.in.c, t.each*t.in.across
+	u := i * t.each
+	end := min(u+t.each, t.in.units)
+	v := rowParts(tiles, depth)
+	v.data = s.floats(v.len())
+	mem := s.floats(rowParts(tiles, winoCols).len())
+	t.in.spreadUnits(s, t.e.wino.Input, s.floats(t.in.stripLen(t.each, 1)), v, t.x, u, end, 0, 1)
+	for col := 0; col < t.res.c; col += winoCols {
+		n := min(winoCols, t.res.c-col)
+		m := rowParts(tiles, n).on(mem)
+		filters := filterBlock{t.f.w[col*depth:], t.f.c.winoComp(), depth, 0}
+		t.e.winoProducts(s, m.group(0), v.group(0), filters, (end-u)*t.in.across, false)
+		t.res.collectUnits(s, t.e.wino.Output, t.out, m, u, end, col)
+	}
+	t.res.done(t.out, u, end, 0, t.res.c, i)
+}
