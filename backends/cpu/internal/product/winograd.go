@@ -3,6 +3,7 @@ package product
 // Blocking of Winograd convolution; functions of the shape alone.
 const (
 	winoParts   = 36        // components of a tile
+	winoShort   = 4         // the component that a short side lacks
 	winoLeast   = 64        // channels and filters from which on it pays
 	winoWidest  = 256       // width of a map up to which a row of tiles is at most 1,024 pixels
 	winoTiles   = 24        // tiles below which transforming the filters costs more than it saves
@@ -123,12 +124,16 @@ type filterBlock struct {
 	depth, k int
 }
 
-// winoProducts multiplies a group of components v of some tiles with filters, and sets or adds m.
-func (e *Engine) winoProducts(s *slot, m, v group, u filterBlock, tiles int, add bool) {
+// winoProducts multiplies a group of components v of some units with filters, and sets or adds m.
+func (e *Engine) winoProducts(s *slot, in span, m, v group, u filterBlock, add bool) {
 	for i := range winoParts {
+		lo, hi := in.tiles(i)
+		if lo == hi {
+			continue
+		}
+		to, from := m.data[i*m.comp+lo*m.row:], v.data[i*v.comp+lo*v.row:]
 		for p := 0; p < m.n; p += cols {
-			e.product(&e.kern.F, s, m.data[i*m.comp+p:], m.row, v.data[i*v.comp:], v.row,
-				u.data[i*u.comp+p*u.depth+u.k*cols:], tiles, v.n, add)
+			e.product(&e.kern.F, s, to[p:], m.row, from, v.row, u.data[i*u.comp+p*u.depth+u.k*cols:], hi-lo, v.n, add)
 		}
 	}
 }

@@ -119,7 +119,8 @@ func (t *winoF) spread(s *slot, u int) {
 		b := (u - t.u0) / t.block
 		first := t.u0 + b*t.block
 		last := min(end, first+t.block)
-		t.in.spreadUnits(s, t.e.wino.Input, strip, t.components(b), t.x, u, last, (u-first)*t.in.across, 1)
+		in := t.in.span(first, min(first+t.block, t.u1))
+		in.spread(s, &t.e.wino.Input, strip, t.components(b), t.x, u, last, 1)
 		u = last
 	}
 }
@@ -137,7 +138,7 @@ func (t *winoF) panel(s *slot, panel, b0, b1 int) {
 	for b := b0; b < b1; b++ {
 		u := t.u0 + b*t.block
 		end := min(u+t.block, t.u1)
-		v := t.components(b)
+		v, in, res := t.components(b), t.in.span(u, end), t.res.span(u, end)
 		for k := 0; k < depth; k += winoRound {
 			n := min(winoRound, depth-k)
 			filters.depth = n
@@ -147,10 +148,10 @@ func (t *winoF) panel(s *slot, panel, b0, b1 int) {
 				}
 			}
 			for filters.k = 0; filters.k < n; filters.k += winoDepth {
-				t.e.winoProducts(s, m.group(0), v.group((k+filters.k)/winoDepth), filters, (end-u)*t.in.across, k+filters.k > 0)
+				t.e.winoProducts(s, in, m.group(0), v.group((k+filters.k)/winoDepth), filters, k+filters.k > 0)
 			}
 		}
-		t.res.collectUnits(s, t.e.wino.Output, t.out, m, u, end, col)
+		res.collect(s, &t.e.wino.Output, t.out, m.group(0), col)
 		for ; u < end; u += t.each {
 			t.res.done(t.out, u, min(u+t.each, end), col, wide, u/t.each)
 		}
@@ -165,13 +166,14 @@ func (t *winoF) private(s *slot, i int) {
 	v := rowParts(tiles, depth)
 	v.data = s.floats(v.len())
 	mem := s.floats(rowParts(tiles, winoCols).len())
-	t.in.spreadUnits(s, t.e.wino.Input, s.floats(t.in.stripLen(t.each, 1)), v, t.x, u, end, 0, 1)
+	in, res := t.in.span(u, end), t.res.span(u, end)
+	in.spread(s, &t.e.wino.Input, s.floats(t.in.stripLen(t.each, 1)), v, t.x, u, end, 1)
 	for col := 0; col < t.res.c; col += winoCols {
 		n := min(winoCols, t.res.c-col)
 		m := rowParts(tiles, n).on(mem)
 		filters := filterBlock{t.f.w[col*depth:], t.f.c.winoComp(), depth, 0}
-		t.e.winoProducts(s, m.group(0), v.group(0), filters, (end-u)*t.in.across, false)
-		t.res.collectUnits(s, t.e.wino.Output, t.out, m, u, end, col)
+		t.e.winoProducts(s, in, m.group(0), v.group(0), filters, false)
+		res.collect(s, &t.e.wino.Output, t.out, m.group(0), col)
 	}
 	t.res.done(t.out, u, end, 0, t.res.c, i)
 }

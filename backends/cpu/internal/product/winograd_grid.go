@@ -2,29 +2,94 @@ package product
 
 import "kith/backends/cpu/internal/simd"
 
-// A grid cuts maps [n, h, w, c] into tiles of 4×4 pixels. A unit is a row of tiles of one image.
+// A grid cuts maps [n, h, w, c] into tiles of 4×4 pixels. Where 4 does not divide a side, as many of
+// the last tiles as it takes are 3 pixels, so that only sides of 1, 2 and 5 have pixels to spare. A unit
+// is a row of tiles of one image.
 type grid struct {
-	h, w, c      int
-	down, across int // tiles of an image
-	units        int // rows of tiles of all images
+	h, w, c                int
+	down, across           int // tiles of an image
+	shortDown, shortAcross int // of them, 3 pixels high or wide
+	units                  int // rows of tiles of all images
 }
 
 func gridOf(n, h, w, c int) grid {
 	g := grid{h: h, w: w, c: c, down: ceil(h, 4), across: ceil(w, 4)}
+	g.shortDown, g.shortAcross = min(4*g.down-h, g.down), min(4*g.across-w, g.across)
 	g.units = n * g.down
 	return g
 }
 
-// rows returns the number of pixel rows of a unit, 4 but for the last of an image.
-func (g *grid) rows(unit int) int { return min(4, g.h-unit%g.down*4) }
+// row returns the first pixel row of a unit in its image. It takes down for the end of the image.
+func (g *grid) row(unit int) int { return 4*unit - max(0, unit-(g.down-g.shortDown)) }
+
+// rows returns the number of pixel rows of a unit, those that the image has.
+func (g *grid) rows(unit int) int {
+	u := unit % g.down
+	return min(g.row(u+1), g.h) - g.row(u)
+}
+
+// short returns 1 where the tiles of a unit are 3 pixels high, else 0.
+func (g *grid) short(unit int) int {
+	if unit%g.down >= g.down-g.shortDown {
+		return 1
+	}
+	return 0
+}
+
+// wide returns the pixels that the tiles of a unit take, the image's width or a little more.
+func (g *grid) wide() int { return 4*g.across - g.shortAcross }
 
 // pixel returns the first pixel of a unit, as a row of the matrix [n·h·w, c].
 func (g *grid) pixel(unit int) int {
-	return (unit/g.down*g.h + unit%g.down*4) * g.w
+	return (unit/g.down*g.h + g.row(unit%g.down)) * g.w
 }
 
 // unitsOf returns the number of units that make about so many tiles.
 func (g *grid) unitsOf(tiles int) int { return max(1, tiles/g.across) }
+
+// A span is some units whose components lie in one block. Tiles are ordered by their sides, so that
+// those that have a component lie together: tiles of full height and short width, full ones, then those
+// of short height, full and short.
+type span struct {
+	g          *grid
+	u0, u1     int
+	full, less int // units of full and of short height
+}
+
+func (g *grid) span(u0, u1 int) span {
+	full := g.fulls(u1) - g.fulls(u0)
+	return span{g, u0, u1, full, u1 - u0 - full}
+}
+
+// fulls returns the units of full height before a unit.
+func (g *grid) fulls(unit int) int {
+	full := g.down - g.shortDown
+	return unit/g.down*full + min(unit%g.down, full)
+}
+
+// tiles returns the tiles [lo, hi) that have component i.
+func (s *span) tiles(i int) (lo, hi int) {
+	short := s.g.shortAcross
+	lo, hi = 0, (s.full+s.less)*s.g.across
+	if i%6 == winoShort {
+		lo, hi = s.full*short, hi-s.less*short
+	}
+	if i/6 == winoShort {
+		hi = s.full * s.g.across
+	}
+	return lo, hi
+}
+
+// unit returns the first tile of full width of a unit, and the first of short width.
+func (s *span) unit(u int) (wide, short int) {
+	k := s.g.fulls(u) - s.g.fulls(s.u0)
+	n := s.g.across - s.g.shortAcross
+	if s.g.short(u) == 0 {
+		return s.full*s.g.shortAcross + k*n, k * s.g.shortAcross
+	}
+	k = u - s.u0 - k
+	return s.full*s.g.across + k*n, s.full*s.g.across + s.less*n + k*s.g.shortAcross
+}
 
 // parts is scratch for the components of a block of tiles, in groups of channels as their products
 // read them: [groups][36][tiles][wide], the last group narrower where it must be. Products by family F
@@ -66,17 +131,17 @@ func (p parts) on(data []float32) parts {
 
 // stripLen returns the elements of a strip of units with a halo.
 func (g *grid) stripLen(units, halo int) int {
-	return (4*min(units, g.down) + 2*halo) * (4*g.across + 2*halo) * g.c
+	return (4*min(units, g.down) + 2*halo) * (g.wide() + 2*halo) * g.c
 }
 
 // strip copies units [u0, u1), of one image, with a halo of 0 or 1 pixels. Pixels outside the map
 // are 0, whatever Load makes of zeros.
 func (g *grid) strip(dst []float32, x Operand, u0, u1, halo int) {
-	wide := (4*g.across + 2*halo) * g.c
-	h0, image := u0%g.down*4-halo, u0/g.down
-	for r := range (u1-u0)*4 + 2*halo {
-		row := dst[r*wide:][:wide]
-		h := h0 + r
+	wide := (g.wide() + 2*halo) * g.c
+	image := u0 / g.down
+	h0, h1 := g.row(u0%g.down)-halo, g.row((u1-1)%g.down+1)+halo
+	for h := h0; h < h1; h++ {
+		row := dst[(h-h0)*wide:][:wide]
 		if h < 0 || h >= g.h {
 			clear(row)
 			continue
@@ -88,48 +153,73 @@ func (g *grid) strip(dst []float32, x Operand, u0, u1, halo int) {
 	}
 }
 
-// spreadUnits transforms units [u0, u1) into p, from tile first on.
-func (g *grid) spreadUnits(s *slot, f func(*simd.Transform), strip []float32, p parts, x Operand, u0, u1, first, halo int) {
-	t := &s.t
-	wide := (4*g.across + 2*halo) * g.c
-	t.Tiles, t.Row, t.Pixel, t.StepMap = g.across, 4*wide, 4*g.c, 16*g.c
+// transforms are those of one kind, by which sides of a tile are short.
+type transforms = [2][2]func(*simd.Transform)
+
+// spread transforms units [u0, u1) into p, where tiles lie as in.
+func (in *span) spread(s *slot, f *transforms, strip []float32, p parts, x Operand, u0, u1, halo int) {
+	g, t := in.g, &s.t
+	line := (g.wide() + 2*halo) * g.c
+	t.Row, t.Pixel = 4*line, 4*g.c
 	for u := u0; u < u1; {
 		// As many units as lie in one image share a strip.
-		end := min(u1, (u/g.down+1)*g.down)
+		first, end := g.row(u%g.down), min(u1, (u/g.down+1)*g.down)
 		g.strip(strip, x, u, end, halo)
-		for r := 0; u < end; u, r = u+1, r+1 {
-			tile := first + (u-u0)*g.across
-			for c := 0; c < g.c; c += p.wide {
-				to := p.group(c / p.wide)
-				t.Part, t.StepParts, t.Run = 4*to.comp, 4*to.row, 4*to.n
-				t.Map, t.Parts = &strip[4*r*wide+c], &to.data[tile*to.row]
-				f(t)
-			}
+		for ; u < end; u++ {
+			in.spreadUnit(t, f[g.short(u)], strip[(g.row(u%g.down)-first)*line:], p, u)
 		}
 	}
 }
 
-// collectUnits transforms units [u0, u1) of one group of components back into channels of out from
-// col on.
-func (g *grid) collectUnits(s *slot, f func(*simd.Transform), out Output, p parts, u0, u1, col int) {
-	from := p.group(0)
-	t := &s.t
-	t.Row, t.Pixel, t.StepMap = 4*g.w*g.c, 4*g.c, 16*g.c
+// spreadUnit transforms a unit, whose pixels begin at from.
+func (in *span) spreadUnit(t *simd.Transform, f [2]func(*simd.Transform), from []float32, p parts, u int) {
+	g := in.g
+	wide, short := in.unit(u)
+	full := g.across - g.shortAcross
+	for c := 0; c < g.c; c += p.wide {
+		to := p.group(c / p.wide)
+		t.Part, t.StepParts, t.Run = 4*to.comp, 4*to.row, 4*to.n
+		if full > 0 {
+			t.Tiles, t.StepMap, t.Map, t.Parts = full, 16*g.c, &from[c], &to.data[wide*to.row]
+			f[0](t)
+		}
+		if g.shortAcross > 0 {
+			t.Tiles, t.StepMap, t.Map, t.Parts = g.shortAcross, 12*g.c, &from[4*full*g.c+c], &to.data[short*to.row]
+			f[1](t)
+		}
+	}
+}
+
+// collect transforms a group of components back into channels of out from col on.
+func (in *span) collect(s *slot, f *transforms, out Output, from group, col int) {
+	g, t := in.g, &s.t
+	t.Row, t.Pixel = 4*g.w*g.c, 4*g.c
 	t.Part, t.StepParts, t.Run, t.Add = 4*from.comp, 4*from.row, 4*from.n, 0
 	if out.Add {
 		t.Add = 1
 	}
-	full, edge := g.w/4, g.w%4
-	for u := u0; u < u1; u++ {
-		at, tile := g.pixel(u)*g.c+col, (u-u0)*g.across
-		t.Rows = g.rows(u)
+	for u := in.u0; u < in.u1; u++ {
+		at := g.pixel(u)*g.c + col
+		wide, short := in.unit(u)
+		full := g.across - g.shortAcross
+		t.Rows, t.Cols = g.rows(u), 4
 		if full > 0 {
-			t.Tiles, t.Cols, t.Map, t.Parts = full, 4, &out.Data[at], &from.data[tile*from.row]
-			f(t)
+			t.Tiles, t.StepMap, t.Map, t.Parts = full, 16*g.c, &out.Data[at], &from.data[wide*from.row]
+			f[g.short(u)][0](t)
 		}
-		if edge > 0 {
-			t.Tiles, t.Cols, t.Map, t.Parts = 1, edge, &out.Data[at+4*full*g.c], &from.data[(tile+full)*from.row]
-			f(t)
+		at += 4 * full * g.c
+		// All but the last have all their pixels; a tile of which none would be there does not exist.
+		for n := g.shortAcross; n > 0; {
+			t.Tiles, t.Cols = n, 3
+			if spare := g.wide() - g.w; spare > 0 {
+				t.Tiles = max(1, n-1)
+				if n == 1 {
+					t.Cols = 3 - spare
+				}
+			}
+			t.StepMap, t.Map, t.Parts = 12*g.c, &out.Data[at], &from.data[(short+g.shortAcross-n)*from.row]
+			f[g.short(u)][1](t)
+			at, n = at+3*t.Tiles*g.c, n-t.Tiles
 		}
 	}
 }

@@ -34,6 +34,8 @@ func TestWinograd(t *testing.T) {
 		{N: 3, H: 1, W: 50, C: 64, K: 160},
 		{N: 5, H: 9, W: 11, C: 288, K: 64},
 		{N: 1, H: 33, W: 14, C: 64, K: 288},
+		{N: 6, H: 5, W: 7, C: 64, K: 64}, {N: 12, H: 2, W: 10, C: 96, K: 64}, {N: 24, H: 5, W: 1, C: 64, K: 64},
+		{N: 8, H: 7, W: 7, C: 512, K: 320},
 	} {
 		c.R, c.S, c.Stride, c.Pad = 3, 3, 1, 1
 		for p := Forward; p <= GradW; p++ {

@@ -147,8 +147,7 @@ func (t *winoW) Chunk(i int) {
 	case winoMultiply:
 		groups := ceil(t.c.K, winoGroup)
 		part, k := i/groups, i%groups*winoGroup
-		t.multiply(s, t.du[part*t.comp+k*t.c.C:], t.c.C, t.v, t.d, part, k, min(k+winoGroup, t.c.K), 0, t.c.C,
-			(t.u1-t.u0)*t.gx.across, t.add)
+		t.multiply(s, t.du[part*t.comp+k*t.c.C:], t.c.C, t.gx.span(t.u0, t.u1), t.v, t.d, part, k, min(k+winoGroup, t.c.K), 0, t.c.C, t.add)
 	case winoSumSquare:
 		t.square(s, i)
 	case winoBack:
@@ -158,11 +157,13 @@ func (t *winoW) Chunk(i int) {
 
 // spread transforms a piece of x or dy, from unit u on.
 func (t *winoW) spread(s *slot, ofX bool, u int) {
-	end, first := min(u+t.each, t.u1), (u-t.u0)*t.gx.across
+	end := min(u+t.each, t.u1)
 	if ofX {
-		t.gx.spreadUnits(s, t.e.wino.Input, s.floats(t.gx.stripLen(t.each, 1)), t.v, t.x, u, end, first, 1)
+		in := t.gx.span(t.u0, t.u1)
+		in.spread(s, &t.e.wino.Input, s.floats(t.gx.stripLen(t.each, 1)), t.v, t.x, u, end, 1)
 	} else {
-		t.gy.spreadUnits(s, t.e.wino.Grad, s.floats(t.gy.stripLen(t.each, 0)), t.d, t.dy, u, end, first, 0)
+		in := t.gy.span(t.u0, t.u1)
+		in.spread(s, &t.e.wino.Grad, s.floats(t.gy.stripLen(t.each, 0)), t.d, t.dy, u, end, 0)
 	}
 }
 
@@ -176,10 +177,11 @@ func (t *winoW) sumSlab(s *slot, i int) {
 	first, last := i*t.slab, min((i+1)*t.slab, t.gx.units)
 	for u := first; u < last; u += t.each {
 		end := min(u+t.each, last)
-		t.gx.spreadUnits(s, t.e.wino.Input, sx, v, t.x, u, end, 0, 1)
-		t.gy.spreadUnits(s, t.e.wino.Grad, sy, d, t.dy, u, end, 0, 0)
+		inX, inY := t.gx.span(u, end), t.gy.span(u, end)
+		inX.spread(s, &t.e.wino.Input, sx, v, t.x, u, end, 1)
+		inY.spread(s, &t.e.wino.Grad, sy, d, t.dy, u, end, 0)
 		for part := range winoParts {
-			t.multiply(s, du[part*t.comp:], t.c.C, v, d, part, 0, t.c.K, 0, t.c.C, (end-u)*t.gx.across, u > first)
+			t.multiply(s, du[part*t.comp:], t.c.C, inX, v, d, part, 0, t.c.K, 0, t.c.C, u > first)
 		}
 	}
 }
@@ -191,7 +193,7 @@ func (t *winoW) square(s *slot, i int) {
 	k1, c1 := min(k0+winoSquare, t.c.K), min(c0+winoSquare, t.c.C)
 	du := s.floats(winoParts * t.comp)
 	for part := range winoParts {
-		t.multiply(s, du[part*t.comp:], winoSquare, t.v, t.d, part, k0, k1, c0, c1, t.u1*t.gx.across, false)
+		t.multiply(s, du[part*t.comp:], winoSquare, t.gx.span(0, t.u1), t.v, t.d, part, k0, k1, c0, c1, false)
 	}
 	for k := k0; k < k1; k += winoFilters {
 		t.backward(s, du[(k-k0)*winoSquare:], winoSquare, k, min(k+winoFilters, k1), c0, c1)
@@ -200,9 +202,15 @@ func (t *winoW) square(s *slot, i int) {
 
 // multiply sets or adds one component of filters [k0, k1), of one group, and channels [c0, c1), summed
 // over tiles. It goes to du, whose rows are pitch apart.
-func (t *winoW) multiply(s *slot, du []float32, pitch int, v, d parts, part, k0, k1, c0, c1, tiles int, add bool) {
+func (t *winoW) multiply(s *slot, du []float32, pitch int, in span, v, d parts, part, k0, k1, c0, c1 int, add bool) {
 	a := d.group(k0 / d.wide)
-	for first := 0; first < tiles; first += winoSum {
+	first, tiles := in.tiles(part)
+	if first == tiles && !add {
+		for k := range k1 - k0 {
+			clear(du[k*pitch:][:c1-c0])
+		}
+	}
+	for ; first < tiles; first += winoSum {
 		depth := min(winoSum, tiles-first)
 		for c := c0; c < c1; c += cols {
 			b := v.group(c / v.wide)

@@ -14,6 +14,4 @@ func kernelsNEON() *Kernels {
 	return k
 }
 
-func winogradNEON() *Winograd {
-	return &Winograd{Input: winoInput, Grad: winoGrad, Filter: winoFilter, Output: winoOutput, FilterGrad: winoFilterGrad}
-}
+func winogradNEON() *Winograd { return winogradGo() }

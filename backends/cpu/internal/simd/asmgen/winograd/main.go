@@ -2,6 +2,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -14,21 +16,47 @@ type machine struct {
 	suffix string
 	bytes  int // of a vector
 	vec    func() reg.VecVirtual
+	split  int             // times that lines are computed in, so that registers hold what is between; 0: in memory
+	held   map[float32]vec // factors in registers
 }
 
-var machines = []machine{
-	{"AVX2", 32, YMM},
-	{"AVX512", 64, ZMM},
+var machines = []*machine{
+	{suffix: "AVX2", bytes: 32, vec: YMM},
+	{suffix: "AVX512", bytes: 64, vec: ZMM, split: 2},
 }
+
+// A side is a transform along one side of a tile.
+type side struct {
+	line
+	pixels  int
+	parts   []int     // components, of 6
+	factors []float32 // of those in registers
+}
+
+var (
+	all  = []int{0, 1, 2, 3, 4, 5}
+	some = []int{0, 1, 2, 3, 5} // of a tile of 3 pixels
+
+	inputs  = []side{{input4, 6, all, []float32{1.5, 2, -0.5}}, {input3, 5, some, []float32{1.5, 2, -0.5, 2.5}}}
+	grads   = []side{{grad4, 4, all, []float32{0.125, 0.25, 0.5, -8, 4, -2}}, {grad3, 3, some, []float32{0.25, 0.5}}}
+	outputs = []side{{output4, 4, all, nil}, {output3, 3, some, nil}}
+	taps    = side{filter, 3, all, []float32{1.0 / 3, -16.0 / 15, -8.0 / 15, -4.0 / 15, 1.0 / 15, -2.0 / 15, 4.0 / 15}}
+	tapGrad = side{filterGrad, 3, all, nil}
+)
 
 func main() {
 	constants()
 	for _, v := range machines {
-		v.spread("winoInput", 6, v.bt)
-		v.spread("winoGrad", 4, v.a)
-		v.spread("winoFilter", 3, v.g)
-		v.collect("winoOutput", 4, v.at, true)
-		v.collect("winoFilterGrad", 3, v.gt, false)
+		for r := range 2 {
+			for c := range 2 {
+				size := fmt.Sprintf("%d%d", 4-r, 4-c)
+				v.spread("winoInput"+size, inputs[r], inputs[c])
+				v.spread("winoGrad"+size, grads[r], grads[c])
+				v.collect("winoOutput"+size, outputs[r], outputs[c])
+			}
+		}
+		v.spread("winoFilter", taps, taps)
+		v.collectFilter("winoFilterGrad", tapGrad)
 	}
 	emit.Write("winograd")
 }
@@ -70,9 +98,13 @@ var (
 func field(f int) Mem { return Mem{Base: arg, Disp: f} }
 
 // begin emits the heads of the loops over tiles and over the run.
-func begin(name, doc string) {
-	emit.Func(name, "func(t *Transform)", doc)
+func (v *machine) begin(name string, rows, cols side) {
+	emit.Func(name+v.suffix, "func(t *Transform)", "is "+name+".")
 	Load(Param("t"), arg)
+	v.held = nil
+	if v.split > 0 {
+		v.hold(union(rows.factors, cols.factors)...)
+	}
 	MOVQ(field(fTiles), tiles)
 	MOVQ(field(fRow), one)
 	LEAQ(Mem{Base: one, Index: one, Scale: 2}, three)
@@ -85,16 +117,32 @@ func begin(name, doc string) {
 	Label("tile")
 	XORQ(run, run)
 	Label("run")
-	MOVQ(field(fMap), pixel)
-	ADDQ(past, pixel)
-	ADDQ(run, pixel)
+	v.toPixels()
 	MOVQ(field(fParts), part)
 	ADDQ(pastP, part)
 	ADDQ(run, part)
 }
 
+// toPixels sets pixel to the tile's first one.
+func (v *machine) toPixels() {
+	MOVQ(field(fMap), pixel)
+	ADDQ(past, pixel)
+	ADDQ(run, pixel)
+}
+
+func union(a, b []float32) (u []float32) {
+	seen := map[float32]bool{}
+	for _, f := range append(append(u, a...), b...) {
+		if !seen[f] {
+			u = append(u, f)
+		}
+		seen[f] = true
+	}
+	return u
+}
+
 // end emits the tails of the loops.
-func (v machine) end() {
+func (v *machine) end() {
 	ADDQ(Imm(uint64(v.bytes)), run)
 	CMPQ(run, field(fRun))
 	JL(LabelRef("run"))
@@ -119,84 +167,115 @@ func row(i int) Mem {
 	return Mem{Base: pixel, Index: five, Scale: 1}
 }
 
-func (v machine) temp(i int) Mem { return Mem{Base: tmp, Disp: i * v.bytes} }
+func (v *machine) temp(i int) Mem { return Mem{Base: tmp, Disp: i * v.bytes} }
 
 // load returns a vector from memory.
-func (v machine) load(m Mem) reg.VecVirtual {
+func (v *machine) load(m Mem) reg.VecVirtual {
 	r := v.vec()
 	VMOVUPS(m, r)
 	return r
 }
 
-// spread emits a transform of n×n pixels into 36 components, down the columns, then along the rows.
-func (v machine) spread(name string, n int, line func(x []reg.VecVirtual) []reg.VecVirtual) {
-	begin(name+v.suffix, "is "+name+".")
-	for j := range n {
-		var x []reg.VecVirtual
-		for i := range n {
-			x = append(x, v.load(row(i)))
-		}
-		for i, y := range line(x) {
-			VMOVUPS(y, v.temp(i*n+j))
-		}
-		ADDQ(toPixel, pixel)
+// column returns n pixels of the current column and goes to the next one.
+func (v *machine) column(n int) (x []vec) {
+	for i := range n {
+		x = append(x, v.load(row(i)))
 	}
-	for i := range 6 {
-		var x []reg.VecVirtual
-		for j := range n {
-			x = append(x, v.load(v.temp(i*n+j)))
+	ADDQ(toPixel, pixel)
+	return x
+}
+
+// ahead is the distance in bytes at which lines of components are fetched that will be written.
+const ahead = 128
+
+// spread emits a transform of pixels into components, down the columns, then along the rows.
+func (v *machine) spread(name string, rows, cols side) {
+	v.begin(name, rows, cols)
+	at := 0 // component that part points to
+	if v.split > 0 {
+		for half := range v.split {
+			n := len(rows.parts)
+			want := rows.parts[half*n/v.split : (half+1)*n/v.split]
+			if half > 0 {
+				v.toPixels()
+			}
+			mid := make([][]vec, len(want)) // [row][column]
+			for range cols.pixels {
+				for i, y := range rows.line(v, v.column(rows.pixels), want) {
+					mid[i] = append(mid[i], y)
+				}
+			}
+			for i, x := range mid {
+				at = v.put(cols, x, at, 6*want[i])
+			}
 		}
-		for _, y := range line(x) {
-			VMOVUPS(y, Mem{Base: part})
-			ADDQ(toPart, part)
+		v.end()
+		return
+	}
+	for j := range cols.pixels {
+		for i, y := range rows.line(v, v.column(rows.pixels), rows.parts) {
+			VMOVUPS(y, v.temp(i*cols.pixels+j))
 		}
+	}
+	for i, r := range rows.parts {
+		var x []vec
+		for j := range cols.pixels {
+			x = append(x, v.load(v.temp(i*cols.pixels+j)))
+		}
+		at = v.put(cols, x, at, 6*r)
 	}
 	v.end()
 }
 
-// collect emits a transform of 36 components into n×n pixels: along the rows, then down the columns,
-// or the other way round for filters. Where cut is set, pixels beyond Rows and Cols are left out and
-// Add is obeyed.
-func (v machine) collect(name string, n int, line func(x []reg.VecVirtual) []reg.VecVirtual, cut bool) {
-	begin(name+v.suffix, "is "+name+".")
-	if !cut {
-		v.collectFilter(n, line)
-		v.end()
-		return
+// put emits the transform of a row whose first component is first, and returns where it left part.
+func (v *machine) put(cols side, x []vec, at, first int) int {
+	for k, y := range cols.line(v, x, cols.parts) {
+		at = move(at, first+cols.parts[k])
+		VMOVUPS(y, Mem{Base: part})
+		// Else the store waits for the line to come from L2: a quarter of the transform.
+		PREFETCHT0(Mem{Base: part, Disp: ahead})
 	}
-	for i := range 6 {
-		var x []reg.VecVirtual
-		for range 6 {
-			x = append(x, v.load(Mem{Base: part}))
-			ADDQ(toPart, part)
+	return at
+}
+
+// move takes part from one component to a later one.
+func move(from, to int) int {
+	for n := to - from; n > 0; {
+		step := 1
+		for step < 8 && 2*step <= n {
+			step *= 2
 		}
-		for j, y := range line(x) {
+		if step == 1 {
+			ADDQ(toPart, part)
+		} else {
+			LEAQ(Mem{Base: part, Index: toPart, Scale: uint8(step)}, part)
+		}
+		n -= step
+	}
+	return to
+}
+
+// collect emits a transform of components into pixels, along the rows, then down the columns. Pixels
+// beyond Rows and Cols are left out, and Add is obeyed.
+func (v *machine) collect(name string, rows, cols side) {
+	v.begin(name, rows, cols)
+	n, at := cols.pixels, 0
+	for i, r := range rows.parts {
+		var x []vec
+		for _, c := range cols.parts {
+			at = move(at, 6*r+c)
+			x = append(x, v.load(Mem{Base: part}))
+		}
+		for j, y := range cols.line(v, x, all[:n]) {
 			VMOVUPS(y, v.temp(i*n+j))
 		}
 	}
 	for j := range n {
-		var x []reg.VecVirtual
-		for i := range 6 {
+		var x []vec
+		for i := range rows.parts {
 			x = append(x, v.load(v.temp(i*n+j)))
 		}
-		y := line(x)
-		label := string(rune('a' + j))
-		CMPQ(field(fAdd), Imm(0))
-		JE(LabelRef("set" + label))
-		for i := range n {
-			CMPQ(field(fRows), Imm(uint64(i)))
-			JLE(LabelRef("set" + label))
-			VADDPS(row(i), y[i], y[i])
-		}
-		Label("set" + label)
-		for i := range n {
-			if i > 0 {
-				CMPQ(field(fRows), Imm(uint64(i)))
-				JLE(LabelRef("next" + label))
-			}
-			VMOVUPS(y[i], row(i))
-		}
-		Label("next" + label)
+		v.pixels(rows.line(v, x, all[:rows.pixels]), j)
 		if j+1 < n {
 			ADDQ(toPixel, pixel)
 			CMPQ(field(fCols), Imm(uint64(j+1)))
@@ -207,34 +286,56 @@ func (v machine) collect(name string, n int, line func(x []reg.VecVirtual) []reg
 	v.end()
 }
 
-// collectFilter emits the body for filters: columns of the 6×6 components first.
-func (v machine) collectFilter(n int, line func(x []reg.VecVirtual) []reg.VecVirtual) {
+// pixels sets or adds column j of a tile.
+func (v *machine) pixels(y []vec, j int) {
+	label := string(rune('a' + j))
+	CMPQ(field(fAdd), Imm(0))
+	JE(LabelRef("set" + label))
+	for i := range y {
+		CMPQ(field(fRows), Imm(uint64(i)))
+		JLE(LabelRef("set" + label))
+		VADDPS(row(i), y[i], y[i])
+	}
+	Label("set" + label)
+	for i := range y {
+		if i > 0 {
+			CMPQ(field(fRows), Imm(uint64(i)))
+			JLE(LabelRef("next" + label))
+		}
+		VMOVUPS(y[i], row(i))
+	}
+	Label("next" + label)
+}
+
+// collectFilter emits the transform of components into the gradient of filters: columns of the 6×6
+// components first.
+func (v *machine) collectFilter(name string, s side) {
+	v.begin(name, s, s)
 	for j := range 6 {
 		LEAQ(Mem{Base: part}, reg.RBX)
-		var x []reg.VecVirtual
+		var x []vec
 		for i := range 6 {
 			x = append(x, v.load(Mem{Base: reg.RBX}))
 			if i < 5 {
-				for range 6 {
-					ADDQ(toPart, reg.RBX)
-				}
+				LEAQ(Mem{Base: reg.RBX, Index: toPart, Scale: 4}, reg.RBX)
+				LEAQ(Mem{Base: reg.RBX, Index: toPart, Scale: 2}, reg.RBX)
 			}
 		}
-		for i, y := range line(x) {
+		for i, y := range s.line(v, x, all[:3]) {
 			VMOVUPS(y, v.temp(i*6+j))
 		}
 		ADDQ(toPart, part)
 	}
-	base := pixel
-	for i := range n {
-		var x []reg.VecVirtual
+	for i := range 3 {
+		var x []vec
 		for j := range 6 {
 			x = append(x, v.load(v.temp(i*6+j)))
 		}
-		y := line(x)
-		VMOVUPS(y[0], Mem{Base: base})
-		VMOVUPS(y[1], Mem{Base: base, Index: toPixel, Scale: 1})
-		VMOVUPS(y[2], Mem{Base: base, Index: toPixel, Scale: 2})
-		ADDQ(one, base)
+		y := s.line(v, x, all[:3])
+		VMOVUPS(y[0], Mem{Base: pixel})
+		VMOVUPS(y[1], Mem{Base: pixel, Index: toPixel, Scale: 1})
+		VMOVUPS(y[2], Mem{Base: pixel, Index: toPixel, Scale: 2})
+		ADDQ(one, pixel)
 	}
+	v.end()
 }
