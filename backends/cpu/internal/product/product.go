@@ -40,7 +40,8 @@ type Output struct {
 	Add bool
 
 	// Done, if set, is called for each tile once it is complete, and may change it. Tiles cover the
-	// output, viewed as a matrix [rows, last axis], exactly once. Tiles that share a chunk and
+	// output, viewed as a matrix [rows, last axis], exactly once; those of filters that come whole
+	// have a row for each. Tiles that share a chunk and
 	// columns come in the order of their rows, one after another; others at the same time.
 	Done func(t Tile)
 }

@@ -256,10 +256,10 @@ func (t *winoW) backward(s *slot, du []float32, pitch, k0, k1, c0, c1 int) {
 	if t.out.Done == nil {
 		return
 	}
-	for tap := range 9 {
-		t.out.Done(Tile{
-			Data: dst[tap*t.c.C:], Pitch: wide, Row: k0, Rows: k1 - k0,
-			Col: tap*t.c.C + c0, Cols: n, Chunk: k0 / winoFilters,
-		})
+	// Whole filters are rows of the result; of parts of them, runs of channels are.
+	tile := Tile{Data: dst, Pitch: wide, Row: k0, Rows: k1 - k0, Cols: wide, Chunk: k0 / winoFilters}
+	if n < t.c.C {
+		tile.Pitch, tile.Row, tile.Rows, tile.Col, tile.Cols = t.c.C, 9*k0, 9*(k1-k0), c0, n
 	}
+	t.out.Done(tile)
 }
