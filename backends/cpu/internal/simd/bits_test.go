@@ -28,7 +28,13 @@ var recorded = map[string]string{
 	"Filter":                  "8e9cc0550ade",
 	"FilterGrad":              "0b9f33a92156",
 	"Grad":                    "9da8fb1a74e5",
+	"Grad, 3 high":            "2f0a3e30218c",
+	"Grad, 3 wide":            "8fc53b0725db",
+	"Grad, 3x3":               "ccf1cee9c1c5",
 	"Input":                   "ce05d76634e9",
+	"Input, 3 high":           "a1e68787f739",
+	"Input, 3 wide":           "ccff139909bc",
+	"Input, 3x3":              "353c2e11046a",
 	"Log":                     "4239d62c75b5",
 	"Max":                     "59c790278d33",
 	"MaxTap":                  "effa5bcbb8c4",
@@ -36,6 +42,9 @@ var recorded = map[string]string{
 	"Mul":                     "9781c0ec4fd3",
 	"MulAddMask":              "3cb1e48fa439",
 	"Output":                  "1e2ef1d58f3c",
+	"Output, 3 high":          "677cccfd31b2",
+	"Output, 3 wide":          "98b023de1279",
+	"Output, 3x3":             "4bb9e4956ea9",
 	"Positive, Finite, Equal": "6ff818602dd0",
 	"ReLU":                    "b7cd2f2dc96f",
 	"ReLUGrad":                "b4c829960cdc",
@@ -200,7 +209,13 @@ func bitsOfTransforms(l Level, got map[string]string) {
 	for _, c := range []struct {
 		name string
 		f    func(*Transform)
-	}{{"Input", w.Input}, {"Grad", w.Grad}, {"Filter", w.Filter}, {"Output", w.Output}, {"FilterGrad", w.FilterGrad}} {
+	}{
+		{"Input", w.Input[0][0]}, {"Grad", w.Grad[0][0]}, {"Output", w.Output[0][0]},
+		{"Input, 3 high", w.Input[1][0]}, {"Grad, 3 high", w.Grad[1][0]}, {"Output, 3 high", w.Output[1][0]},
+		{"Input, 3 wide", w.Input[0][1]}, {"Grad, 3 wide", w.Grad[0][1]}, {"Output, 3 wide", w.Output[0][1]},
+		{"Input, 3x3", w.Input[1][1]}, {"Grad, 3x3", w.Grad[1][1]}, {"Output, 3x3", w.Output[1][1]},
+		{"Filter", w.Filter}, {"FilterGrad", w.FilterGrad},
+	} {
 		var d digest
 		r := rand.New(rand.NewPCG(8, 9))
 		pixels, parts := draws(r, side*(side+4)*chans, false), draws(r, 36*tiles*chans, false)
