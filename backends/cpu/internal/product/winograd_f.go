@@ -148,6 +148,7 @@ func (t *winoF) panel(s *slot, panel, b0, b1 int) {
 				}
 			}
 			for filters.k = 0; filters.k < n; filters.k += winoDepth {
+				t.ahead(s, v.group((k+filters.k)/winoDepth), res, col, wide, k+filters.k+winoDepth >= depth)
 				t.e.winoProducts(s, in, m.group(0), v.group((k+filters.k)/winoDepth), filters, k+filters.k > 0)
 			}
 		}
@@ -156,6 +157,18 @@ func (t *winoF) panel(s *slot, panel, b0, b1 int) {
 			t.res.done(t.out, u, min(u+t.each, end), col, wide, u/t.each)
 		}
 	}
+}
+
+// ahead has the products of a group of components fetch these, which pass by, one component before
+// they are used, and in the end where the results go.
+func (t *winoF) ahead(s *slot, v group, res span, col, wide int, last bool) {
+	s.ahead.clear()
+	s.ahead.add(v.data[v.comp:], v.comp, winoParts-1, v.comp)
+	if last {
+		from, to := t.res.pixel(res.u0), t.res.pixel(res.u1)
+		s.ahead.add(t.out.Data[from*t.res.c+col:], t.res.c, to-from, wide)
+	}
+	s.f.Ahead = s.ahead.list()
 }
 
 // private takes block i through all steps.
@@ -168,6 +181,13 @@ func (t *winoF) private(s *slot, i int) {
 	mem := s.floats(rowParts(tiles, winoCols).len())
 	in, res := t.in.span(u, end), t.res.span(u, end)
 	in.spread(s, &t.e.wino.Input, s.floats(t.in.stripLen(t.each, 1)), v, t.x, u, end, 1)
+	// While kernels multiply they fetch what comes next: where the results go, and the input of the block
+	// that this thread takes next if blocks go round.
+	next := u + t.e.pool.Threads()*t.each
+	s.ahead.clear()
+	s.ahead.units(&t.res, Operand{Data: t.out.Data}, u, end, 0)
+	s.ahead.units(&t.in, t.x, next, min(next+t.each, t.in.units), 1)
+	s.f.Ahead = s.ahead.list()
 	for col := 0; col < t.res.c; col += winoCols {
 		n := min(winoCols, t.res.c-col)
 		m := rowParts(tiles, n).on(mem)

@@ -237,3 +237,12 @@ func (g *grid) done(out Output, u0, u1, col, n, chunk int) {
 		})
 	}
 }
+
+// units names pixels of units [u0, u1) of x and a halo, if it is stored.
+func (h *ahead) units(g *grid, x Operand, u0, u1, halo int) {
+	if u0 < u1 && x.Load == nil {
+		from := max(0, g.pixel(u0)-halo*g.w)
+		to := min(g.pixel(u1)+halo*g.w, len(x.Data)/g.c)
+		h.add(x.Data[from*g.c:], g.c, to-from, g.c)
+	}
+}

@@ -147,6 +147,7 @@ func (t *winoW) Chunk(i int) {
 	case winoMultiply:
 		groups := ceil(t.c.K, winoGroup)
 		part, k := i/groups, i%groups*winoGroup
+		t.aheadOf(s, part)
 		t.multiply(s, t.du[part*t.comp+k*t.c.C:], t.c.C, t.gx.span(t.u0, t.u1), t.v, t.d, part, k, min(k+winoGroup, t.c.K), 0, t.c.C, t.add)
 	case winoSumSquare:
 		t.square(s, i)
@@ -180,6 +181,14 @@ func (t *winoW) sumSlab(s *slot, i int) {
 		inX, inY := t.gx.span(u, end), t.gy.span(u, end)
 		inX.spread(s, &t.e.wino.Input, sx, v, t.x, u, end, 1)
 		inY.spread(s, &t.e.wino.Grad, sy, d, t.dy, u, end, 0)
+		next := end // of this slab, or of that which this thread takes next if slabs go round
+		if next == last {
+			next = (i + t.e.pool.Threads()) * t.slab
+		}
+		s.ahead.clear()
+		s.ahead.units(&t.gx, t.x, next, min(next+t.each, t.gx.units), 1)
+		s.ahead.units(&t.gy, t.dy, next, min(next+t.each, t.gx.units), 0)
+		s.w.Ahead = s.ahead.list()
 		for part := range winoParts {
 			t.multiply(s, du[part*t.comp:], t.c.C, inX, v, d, part, 0, t.c.K, 0, t.c.C, u > first)
 		}
@@ -192,12 +201,54 @@ func (t *winoW) square(s *slot, i int) {
 	k0, c0 := i/across*winoSquare, i%across*winoSquare
 	k1, c1 := min(k0+winoSquare, t.c.K), min(c0+winoSquare, t.c.C)
 	du := s.floats(winoParts * t.comp)
+	t.aheadOfSquare(s, k0, c0, c1)
 	for part := range winoParts {
 		t.multiply(s, du[part*t.comp:], winoSquare, t.gx.span(0, t.u1), t.v, t.d, part, k0, k1, c0, c1, false)
 	}
 	for k := k0; k < k1; k += winoFilters {
 		t.backward(s, du[(k-k0)*winoSquare:], winoSquare, k, min(k+winoFilters, k1), c0, c1)
 	}
+}
+
+// aheadOf has the products of a component fetch it, a sum before it is used, and the beginning of that
+// which this thread takes next.
+func (t *winoW) aheadOf(s *slot, part int) {
+	in, next := t.gx.span(t.u0, t.u1), part+t.e.pool.Threads()
+	s.ahead.clear()
+	for _, p := range []*parts{&t.v, &t.d} {
+		g := p.group(0)
+		lo, hi := in.tiles(part)
+		if lo += winoSum; lo < hi {
+			s.ahead.add(g.data[part*g.comp+lo*g.row:], g.row, hi-lo, g.row)
+		}
+	}
+	if next < winoParts {
+		for _, p := range []*parts{&t.v, &t.d} {
+			g := p.group(0)
+			lo, hi := in.tiles(next)
+			s.ahead.add(g.data[next*g.comp+lo*g.row:], g.row, min(winoSum, hi-lo), g.row)
+		}
+	}
+	s.w.Ahead = s.ahead.list()
+}
+
+// aheadOfSquare has the products of a square fetch its components, one before it is used.
+func (t *winoW) aheadOfSquare(s *slot, k0, c0, c1 int) {
+	in := t.gx.span(0, t.u1)
+	s.ahead.clear()
+	for part := 1; part < winoParts; part++ {
+		lo, hi := in.tiles(part)
+		if lo == hi {
+			continue
+		}
+		d := t.d.group(k0 / t.d.wide)
+		s.ahead.add(d.data[part*d.comp+lo*d.row:], d.row, hi-lo, d.row)
+		for c := c0; c < c1; c += cols {
+			v := t.v.group(c / t.v.wide)
+			s.ahead.add(v.data[part*v.comp+lo*v.row:], v.row, hi-lo, v.row)
+		}
+	}
+	s.w.Ahead = s.ahead.list()
 }
 
 // multiply sets or adds one component of filters [k0, k1), of one group, and channels [c0, c1), summed
