@@ -85,8 +85,8 @@ func TestBytes(t *testing.T) {
 		compute     tensor.DType
 		moved, peak float64 // MB
 	}{
-		{resnet18, tensor.F32, 32, 3.5},
-		{resnet50, tensor.F32, 560, 67.5},
+		{resnet18, tensor.F32, 32, 3.3},
+		{resnet50, tensor.F32, 560, 61.5},
 		{resnet18, tensor.BF16, 16, 1.8},
 		{resnet50, tensor.BF16, 290, 34},
 	} {
@@ -107,26 +107,40 @@ func TestBytes(t *testing.T) {
 var wantForms = map[string]int{
 	"Cast Sub Mul Add Cast ReLU Conv2D Moments": 64, // BN, ReLU → conv → statistics
 	"Conv2D Moments": 42, // of a block's output, of the image
-	"Conv2DGradX Cast Sub Mul Add Cast ReLU ReLUGrad Cast Mul Sum Sum":    64, // masked gradient, sums
-	"Conv2DGradX Add ReLUGrad Cast Cast Sub Mul Sum Sum":                  22, // join of branches
-	"Conv2DGradX Add ReLUGrad Cast Cast Sub Mul Cast Sub Mul Sum Sum Sum": 8,  // … over a downsample
-	"Conv2DGradX Add":                                      2,  // … behind the pool
-	"Conv2DGradX":                                          8,  // downsample
-	"Cast Sub Mul Add Cast ReLU Conv2DGradW":               32, // first view
-	"Cast Sub Mul Add Cast ReLU Conv2DGradW Add":           32, // second view, sum of both
-	"Conv2DGradW":                                          20, // of a block's output
-	"Conv2DGradW Add":                                      20,
+	"Conv2DGradX Cast Sub Mul Add Cast ReLU ReLUGrad Cast Mul Sum Sum": 64, // masked gradient, sums
+	"Conv2DGradX Add ReLUGrad Cast Cast Sub Mul Sum Sum":               22, // join of branches
+	"Conv2DGradX Add":                                      2,   // … behind the pool
+	"Conv2DGradX":                                          8,   // downsample
+	"Cast Sub Mul Add Cast ReLU Conv2DGradW":               32,  // first view
+	"Cast Sub Mul Add Cast ReLU Conv2DGradW Add":           32,  // second view, sum of both
 	"Cast Cast Sub Mul Sub Sub Mul Cast":                   104, // dz of BN
 	"Cast Sub Mul Add Cast Add ReLU":                       24,  // block output
 	"Cast Sub Mul Add Cast Cast Sub Mul Add Cast Add ReLU": 8,   // … with downsample
 	"Mul Mul Scale Add Select Sub Select":                  53,  // LARS, gated
 }
 
+// wantOnly is those that the casts make different. In F32 the output of a block with a downsample is
+// not kept: what reads it in the backward pass computes it again. In BF16 that would be too many parts.
+var wantOnly = map[tensor.DType]map[string]int{
+	tensor.F32: {
+		"Conv2DGradX Add Sub Mul Add Sub Mul Add Add ReLU ReLUGrad Mul Mul Sum Sum Sum": 8, // join over a downsample
+		"Conv2DGradW":     16, // of a block's output
+		"Conv2DGradW Add": 16,
+		"Sub Mul Add Sub Mul Add Add ReLU Conv2DGradW":     4, // … with a downsample
+		"Sub Mul Add Sub Mul Add Add ReLU Conv2DGradW Add": 4,
+	},
+	tensor.BF16: {
+		"Conv2DGradX Add ReLUGrad Cast Cast Sub Mul Cast Sub Mul Sum Sum Sum": 8,
+		"Conv2DGradW":     20,
+		"Conv2DGradW Add": 20,
+	},
+}
+
 // wantStems is the gradient of the first convolution's weights. It computes the gradient behind the
-// pool again, but for bf16, where that would be one part too many.
+// pool again.
 var wantStems = map[tensor.DType]string{
 	tensor.F32:  "Sub Mul Add ReLU ReLUGrad Mul Sub Sub Mul Conv2DGradW",
-	tensor.BF16: "Cast Cast Sub Mul Sub Sub Mul Cast Conv2DGradW",
+	tensor.BF16: "Cast Sub Mul Add Cast ReLU ReLUGrad Cast Mul Sub Sub Mul Cast Conv2DGradW",
 }
 
 // TestForms lists the fused ops of a ResNet-50 step. A form that is missing after a harmless change
@@ -144,6 +158,11 @@ func TestForms(t *testing.T) {
 					want = strings.ReplaceAll(want, "Cast ", "")
 					want = strings.TrimSuffix(want, " Cast")
 				}
+				if got[want] != count {
+					t.Errorf("%v on %s: %d of %q, want %d", compute, name, got[want], want, count)
+				}
+			}
+			for want, count := range wantOnly[compute] {
 				if got[want] != count {
 					t.Errorf("%v on %s: %d of %q, want %d", compute, name, got[want], want, count)
 				}

@@ -8,7 +8,7 @@ import (
 
 // The limits of a fused op: parts on each side of the core (in all without one), and inputs.
 const (
-	mostParts  = 12
+	mostParts  = 16
 	mostInputs = 16
 )
 

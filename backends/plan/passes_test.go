@@ -273,3 +273,35 @@ func TestFar(t *testing.T) {
 		t.Errorf("%s, want %s first", got, want)
 	}
 }
+
+// TestRelease computes a sum of products again for readers that are eight products away, if one of them
+// stands where the products' results are read in any case; not if all would have to be read for it.
+func TestRelease(t *testing.T) {
+	for _, c := range []struct {
+		near bool
+		want int
+	}{{true, 3}, {false, 1}} {
+		b := newBench()
+		p := CompileWith(b.root, func(s *tensor.Scope) {
+			w := s.Enter(b.w)
+			left, right := s.Enter(b.x).MatMulT(w), s.Enter(b.y).MatMulT(w)
+			v := left.Add(right).ReLU()
+			g := v.MatMulT(w)
+			for range 8 {
+				g = g.MatMulT(w)
+			}
+			s.Assign(b.w, tensor.Apply(tensor.MatMul{TransA: true}, g, v)[0]) // [6, 6]
+			h := tensor.Apply(tensor.ReLUGrad{}, g, v)[0]
+			if c.near {
+				s.Assign(b.sums, h.Mul(left).Sum(1))
+				s.Assign(b.more, h.Mul(right).Sum(1))
+			} else {
+				s.Assign(b.sums, h.Sum(1))
+			}
+			s.Assign(b.z, left.MatMulT(w).Add(right.MatMulT(w)))
+		}, Passes[2:3])
+		if got := strings.Count(show(p.Program()), "Add ReLU"); got != c.want {
+			t.Errorf("near %v: %d sums, want %d in %s", c.near, got, c.want, show(p.Program()))
+		}
+	}
+}

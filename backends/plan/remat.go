@@ -19,7 +19,7 @@ func remat(_ tensor.Backend, p []tensor.Instr) []tensor.Instr {
 	for changed := true; changed; {
 		changed = false
 		for n := l.ends.prev; n != &l.ends; n = n.prev {
-			if repeatable(n) && l.share(n) {
+			if repeatable(n) && (l.share(n) || l.release(n)) {
 				changed = true
 			}
 		}
