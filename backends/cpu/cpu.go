@@ -34,6 +34,7 @@ type Backend struct {
 	pool    *par.Pool
 	product *product.Engine
 	mem     arena.Arena
+	kept    map[*float32]*arena.Block // by keep
 	temp    scratch
 	lanes   []lane
 	stream  int // bytes of a result from which on it is stored around the caches
@@ -112,8 +113,8 @@ func New(o Options) (*Backend, error) {
 	b.pool = par.New(o.Threads)
 	b.stream = streamFrom(b.pool.Threads())
 	b.mem.Touch = b.touch
-	b.temp.b = b
-	b.product = product.New(b.pool, level, product.Options{Strict: o.Strict, Alloc: b.keep})
+	b.temp.b, b.kept = b, map[*float32]*arena.Block{}
+	b.product = product.New(b.pool, level, product.Options{Strict: o.Strict, Alloc: b.keep, Free: b.drop})
 	b.fused, b.alone = map[*tensor.Fused]*program{}, map[key]*program{}
 	b.fill()
 	b.lanes = make([]lane, b.pool.Threads())
@@ -174,14 +175,24 @@ func (b *Backend) fail(err error) {
 	}
 }
 
-// keep returns memory for n floats that lives until Close.
+// keep returns memory for n floats that lives until Close, or until drop.
 func (b *Backend) keep(n int) []float32 {
 	block, err := b.mem.Alloc(4 * n)
 	if err != nil { // the caller goes on computing; nobody will see the result
 		b.fail(errors.Join(&tensor.MemoryError{Need: 4 * n, Free: -1}, err))
 		return make([]float32, n)
 	}
-	return floats(unsafe.Pointer(unsafe.SliceData(block.Data)), n)
+	x := floats(unsafe.Pointer(unsafe.SliceData(block.Data)), n)
+	b.kept[unsafe.SliceData(x)] = block
+	return x
+}
+
+// drop gives back what keep has returned.
+func (b *Backend) drop(x []float32) {
+	if p := unsafe.SliceData(x); b.kept[p] != nil {
+		b.mem.Release(b.kept[p])
+		delete(b.kept, p)
+	}
 }
 
 // touch writes to each page of fresh memory, on all threads: the system makes a page when it is

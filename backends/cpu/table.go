@@ -106,7 +106,7 @@ type scratch struct {
 func (s *scratch) reset() {
 	if len(s.blocks) > 1 {
 		for _, old := range s.blocks {
-			s.b.mem.Free(old)
+			s.b.mem.Release(old)
 		}
 		s.blocks = s.blocks[:0]
 		s.grow(s.total)

@@ -17,7 +17,7 @@ const (
 	page   = 4 << 10  // granularity from here on
 	huge   = 2 << 20  // bytes of a huge page; regions begin at a multiple
 	least  = 4 << 20  // bytes mapped at once at first; then as many as there are already,
-	region = 64 << 20 // at most so many, or what a larger block needs
+	region = 32 << 20 // at most so many; or what a block of at least least needs
 )
 
 // A Block is a piece of an arena. It is valid until Free.
@@ -40,7 +40,7 @@ type Arena struct {
 	Touch func(fresh []byte)
 
 	free   map[int]*Block
-	fresh  []byte   // what is left of the newest region
+	rests  [][]byte // what is left of regions
 	maps   [][]byte // all that was obtained from the system
 	mapped int
 	live   int
@@ -74,37 +74,44 @@ func (a *Arena) Free(b *Block) {
 	a.live -= b.class
 }
 
+// Release is Free of a block that nobody will ask for again: its pages go back to the system.
+func (a *Arena) Release(b *Block) {
+	forget(b.Data)
+	a.Free(b)
+}
+
 // Live returns the bytes of the blocks that are in use.
 func (a *Arena) Live() int { return a.live }
 
 // Mapped returns the bytes obtained from the system so far.
 func (a *Arena) Mapped() int { return a.mapped }
 
-// carve cuts class bytes off the newest region and maps another when it is too small. A block
-// larger than a region gets a mapping of its own.
+// carve cuts class bytes off a region and maps another when all are too small.
 func (a *Arena) carve(class int) ([]byte, error) {
 	need := class
 	if class >= page {
 		need += align // equally shaped neighbors would share cache sets otherwise
 	}
-	if need > len(a.fresh) {
-		r, err := a.extend(need)
-		if err != nil {
-			return nil, err
-		}
-		if need >= region {
+	for i, r := range a.rests {
+		if need <= len(r) {
+			a.rests[i] = r[need:]
 			return r[:class], nil
 		}
-		a.fresh = r
 	}
-	data := a.fresh[:class]
-	a.fresh = a.fresh[need:]
-	return data, nil
+	r, err := a.extend(need)
+	if err != nil {
+		return nil, err
+	}
+	a.rests = append(a.rests, r[need:])
+	return r[:class], nil
 }
 
 // extend maps a region for need bytes and touches it.
 func (a *Arena) extend(need int) ([]byte, error) {
-	size := max(least, min(a.mapped, region)/huge*huge, (need+huge-1)/huge*huge)
+	size := (need + huge - 1) / huge * huge
+	if need < least { // others will fit beside it
+		size = max(least, min(a.mapped, region)/huge*huge)
+	}
 	whole, err := reserve(size + huge)
 	if err != nil {
 		return nil, err
@@ -132,13 +139,13 @@ func (a *Arena) Close() error {
 	return first
 }
 
-// classOf rounds n up to a size class: powers of two below a page, then four steps a doubling in
-// whole pages, which wastes a fifth at most; and no step is more than a huge page, since a plan's
+// classOf rounds n up to a size class: powers of two below a page, then eight steps a doubling in
+// whole pages, which wastes a ninth at most; and no step is more than a huge page, since a plan's
 // arena is half of a process.
 func classOf(n int) int {
 	if n <= page {
 		return max(align, 1<<bits.Len(uint(max(n, 1)-1)))
 	}
-	step := min(max(page, 1<<(bits.Len(uint(n-1))-3)), huge)
+	step := min(max(page, 1<<(bits.Len(uint(n-1))-4)), huge)
 	return (n + step - 1) / step * step
 }

@@ -84,7 +84,7 @@ func TestClasses(t *testing.T) {
 		if c < n || c < last || c%align != 0 {
 			t.Fatalf("class of %d is %d, of %d %d", n, c, n-1, last)
 		}
-		if n > page && float64(c) > min(1.26*float64(n)+page, float64(n+huge)) {
+		if n > page && float64(c) > min(1.13*float64(n)+page, float64(n+huge)) {
 			t.Fatalf("class of %d is %d: too large", n, c)
 		}
 		if classOf(c) != c {
@@ -106,5 +106,46 @@ func TestTouch(t *testing.T) {
 	}
 	if touched != a.Mapped() {
 		t.Errorf("touched %d bytes of %d", touched, a.Mapped())
+	}
+}
+
+// What is released costs no memory, and comes back as any other block.
+func TestRelease(t *testing.T) {
+	var a Arena
+	defer a.Close()
+	b, err := a.Alloc(8 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b.Data {
+		b.Data[i] = 7
+	}
+	other, err := a.Alloc(100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Data[99] = 5
+	at, mapped := address(b), a.Mapped()
+	a.Release(b)
+	if b, err = a.Alloc(8 << 20); err != nil || address(b) != at || a.Mapped() != mapped {
+		t.Errorf("at %#x, mapped %d, %v; want the block at %#x again, mapped %d", address(b), a.Mapped(), err, at, mapped)
+	}
+	b.Data[0], b.Data[len(b.Data)-1] = 1, 2
+	if other.Data[99] != 5 {
+		t.Error("a neighbor has changed")
+	}
+}
+
+// What is left of a region is used, whatever was mapped after it.
+func TestRests(t *testing.T) {
+	var a Arena
+	defer a.Close()
+	for _, n := range []int{1 << 20, 3 << 20, 1 << 20, 1 << 20} {
+		if _, err := a.Alloc(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a.Mapped() > 8<<20 {
+		t.Errorf("mapped %d bytes for 6 MiB", a.Mapped())
 	}
 }

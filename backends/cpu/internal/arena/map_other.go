@@ -7,4 +7,6 @@ func reserve(n int) ([]byte, error) { return make([]byte, n), nil }
 
 func advise([]byte) {}
 
+func forget([]byte) {}
+
 func release([]byte) error { return nil }

@@ -97,7 +97,7 @@ func (e *Engine) madeHalf(x Operand, which, n, c int) Operand {
 		return x
 	}
 	if len(e.made16[which]) < ceil(n, 2) {
-		e.made16[which] = e.opt.Alloc(ceil(n, 2))
+		e.made16[which] = e.grow(e.made16[which], ceil(n, 2))
 	}
 	e.reserve(mostLoad)
 	e.make16 = makeHalf{e: e, x: x, dst: asHalves(e.made16[which])[:n], c: c, each: max(1, mostLoad/max(c, 1)) * c}

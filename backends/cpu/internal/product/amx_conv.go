@@ -75,7 +75,7 @@ func (e *Engine) PackHalves(dst []float32, w []uint16, c Conv, p Pass) {
 // narrowFilters returns filters as bf16.
 func (e *Engine) narrowFilters(w []float32) []uint16 {
 	if n := ceil(len(w), 2); len(e.wide16) < n {
-		e.wide16 = e.opt.Alloc(n)
+		e.wide16 = e.grow(e.wide16, n)
 	}
 	dst := asHalves(e.wide16)[:len(w)]
 	for at := 0; at < len(w); at += mostLoad { // in pieces: a call must not take long

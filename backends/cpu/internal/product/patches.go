@@ -68,7 +68,7 @@ func (e *Engine) made(x Operand, n, c int) Operand {
 		return x
 	}
 	if len(e.operand) < n {
-		e.operand = e.opt.Alloc(n)
+		e.operand = e.grow(e.operand, n)
 	}
 	e.make = makeTask{x: x, dst: e.operand[:n], each: max(1, mostLoad/c) * c}
 	e.pool.Run(ceil(n, e.make.each), &e.make)

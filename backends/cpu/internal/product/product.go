@@ -69,6 +69,9 @@ type Options struct {
 
 	// Alloc returns scratch memory of n elements, aligned to 64 bytes. The default is the Go heap.
 	Alloc func(n int) []float32
+
+	// Free, if set, takes back what Alloc has returned, once there is something larger.
+	Free func(x []float32)
 }
 
 // An Engine computes products on one pool at one level. Its methods may be called by one goroutine

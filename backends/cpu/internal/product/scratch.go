@@ -51,15 +51,23 @@ func (e *Engine) reserve(n int) {
 	n += 16 * 16
 	for i := range e.slots {
 		if len(e.slots[i].mem) < n {
-			e.slots[i].mem = e.opt.Alloc(n)
+			e.slots[i].mem = e.grow(e.slots[i].mem, n)
 		}
 	}
+}
+
+// grow returns n elements instead of those that were too few.
+func (e *Engine) grow(few []float32, n int) []float32 {
+	if e.opt.Free != nil && few != nil {
+		e.opt.Free(few)
+	}
+	return e.opt.Alloc(n)
 }
 
 // share returns n elements of the shared scratch; what it held is lost.
 func (e *Engine) share(n int) []float32 {
 	if len(e.shared) < n {
-		e.shared = e.opt.Alloc(n)
+		e.shared = e.grow(e.shared, n)
 	}
 	return e.shared[:n]
 }
@@ -67,7 +75,7 @@ func (e *Engine) share(n int) []float32 {
 // hold returns n elements apart from the shared scratch.
 func (e *Engine) hold(n int) []float32 {
 	if len(e.held) < n {
-		e.held = e.opt.Alloc(n)
+		e.held = e.grow(e.held, n)
 	}
 	return e.held[:n]
 }
@@ -75,7 +83,7 @@ func (e *Engine) hold(n int) []float32 {
 // components returns n elements for components of Winograd convolution.
 func (e *Engine) components(n int) []float32 {
 	if len(e.comps) < n {
-		e.comps = e.opt.Alloc(n)
+		e.comps = e.grow(e.comps, n)
 	}
 	return e.comps[:n]
 }
