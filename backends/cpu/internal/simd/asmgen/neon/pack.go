@@ -1,7 +1,5 @@
 package main
 
-import "fmt"
-
 // copyPanels emits the packing of a depth-major matrix. It walks the source as it lies: the
 // prefetcher follows a row, not a column of 128-byte pieces.
 func copyPanels() {
@@ -58,18 +56,14 @@ func transpose() {
 		ins("FMOVQ", mem{s, 0}, a[i].f())
 		ins("ADD", pitch, s)
 	}
-	zip := func(half int, size string, x, y, to vec) {
-		as := func(v vec) string { return fmt.Sprintf("V%d.%s", int(v), size) }
-		ins(fmt.Sprintf("VZIP%d", half), as(y), as(x), as(to))
-	}
 	// Rows 0 and 2, 1 and 3 element by element; then both again.
 	for i := range 2 {
-		zip(1, "S4", a[i], a[i+2], b[i])
-		zip(2, "S4", a[i], a[i+2], b[i+2])
+		zip(1, "S4", b[i], a[i], a[i+2])
+		zip(2, "S4", b[i+2], a[i], a[i+2])
 	}
 	for i := range 2 {
-		zip(1, "S4", b[2*i], b[2*i+1], a[2*i])
-		zip(2, "S4", b[2*i], b[2*i+1], a[2*i+1])
+		zip(1, "S4", a[2*i], b[2*i], b[2*i+1])
+		zip(2, "S4", a[2*i+1], b[2*i], b[2*i+1])
 	}
 	for i := range 4 {
 		ins("FMOVQ", a[i].f(), mem{d, 128 * i})

@@ -19,6 +19,7 @@ type vec int
 
 func (v vec) f() string   { return fmt.Sprintf("F%d", int(v)) }
 func (v vec) s4() string  { return fmt.Sprintf("V%d.S4", int(v)) }
+func (v vec) d2() string  { return fmt.Sprintf("V%d.D2", int(v)) }
 func (v vec) h8() string  { return fmt.Sprintf("V%d.H8", int(v)) }
 func (v vec) b16() string { return fmt.Sprintf("V%d.B16", int(v)) }
 
