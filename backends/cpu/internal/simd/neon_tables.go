@@ -12,7 +12,10 @@ func productsNEON() *Products {
 }
 
 func winogradNEON() *Winograd {
-	return &Winograd{Input: winoInput, Grad: winoGrad, Filter: winoFilter, Output: winoOutput, FilterGrad: winoFilterGrad}
+	return &Winograd{
+		Input: winoInputNEON, Grad: winoGradNEON, Filter: winoFilterNEON,
+		Output: winoOutputNEON, FilterGrad: winoFilterGradNEON,
+	}
 }
 
 // kernelsNEON is equal to kernelsAVX2 but for Stream: there is no hint that a store should go around

@@ -24,5 +24,6 @@ func main() {
 	aboveBits()
 	pool()
 	convert()
+	winograd()
 	emit.WriteText("neon", text.String())
 }
