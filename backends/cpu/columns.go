@@ -252,8 +252,8 @@ func (m *spread64) join(o spread64) {
 	share, cross := o.n/(m.n+o.n), m.n*o.n/(m.n+o.n)
 	for j, v := range o.mean {
 		delta := v - m.mean[j]
-		m.mean[j] += delta * share
-		m.m2[j] += o.m2[j] + delta*delta*cross
+		m.mean[j] += float64(delta * share) // never fused, on any processor
+		m.m2[j] += o.m2[j] + float64(delta*delta*cross)
 	}
 	m.n += o.n
 }

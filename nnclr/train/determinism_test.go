@@ -105,6 +105,23 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
+// A run ends in the same bytes on processors of other kinds: with -digest, what one wrote is compared
+// on another.
+func TestDigest(t *testing.T) {
+	var first string
+	for _, l := range vectorLevels() {
+		w := way{name: l, options: cpu.Options{Level: l}}
+		got := hash(t, w.do(t), shortRun)
+		if first == "" {
+			first = got
+			testflag.Digest(t, "train", []string{"state " + got})
+		}
+		if got != first {
+			t.Errorf("%s: state %.12s, on another level %.12s", l, got, first)
+		}
+	}
+}
+
 // Direct convolutions, and running op by op, promise the same among themselves.
 func TestDeterminismOthers(t *testing.T) {
 	for _, w := range []way{{name: "strict", options: cpu.Options{Strict: true}}, {name: "eager", eager: true}} {
