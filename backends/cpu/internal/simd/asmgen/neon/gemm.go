@@ -72,6 +72,7 @@ const (
 	fStepA
 	fStepC
 	fAdd
+	fAhead
 )
 
 // tileF emits family F for m rows. Each has a pointer of its own, so that a value of a is one load
@@ -87,7 +88,9 @@ func tileF(m int) {
 	)
 	a := func(r int) gp { return gp(11+r) + gp(r/5*3) } // R11 to R15, R19
 	field := func(f int) mem { return mem{t, f} }
+	next := ahead{t, fAhead}
 	param("t", t)
+	next.load()
 	ins("MOVD", field(fTiles), tiles)
 	ins("MOVD", "ZR", pastA)
 	ins("MOVD", "ZR", pastC)
@@ -116,6 +119,7 @@ func tileF(m int) {
 	label("depth")
 	for k := range unroll {
 		stepF(m, mem{b, 128 * k}, func(r int) mem { return mem{a(r), 4 * k} })
+		next.fetch(k)
 	}
 	ins("ADD", imm(128*unroll), b)
 	for r := range m {
@@ -154,7 +158,9 @@ func tileF(m int) {
 	ins("ADD", tmp, pastC)
 	ins("SUBS", imm(1), tiles)
 	ins("BNE", "tile")
+	next.store()
 	ins("RET")
+	next.turn()
 }
 
 // stepF emits one step of depth: the products of m values at a(row) and 16 columns at b.
@@ -182,6 +188,7 @@ const (
 	wC
 	wLDC
 	wAdd
+	wAhead
 )
 
 // tileW emits family W for m rows of c.
@@ -196,7 +203,9 @@ func tileW(m int) {
 		tmp        = gp(10)
 	)
 	field := func(f int) mem { return mem{t, f} }
+	next := ahead{t, wAhead}
 	param("t", t)
+	next.load()
 	ins("MOVD", "ZR", half)
 	label("half")
 	clear(m)
@@ -211,12 +220,29 @@ func tileW(m int) {
 	ins("MOVD", rowA, a)
 	ins("MOVD", rowB, b)
 	ins("MOVD", field(wCols), cols)
+	step := func() {
+		stepW(m, a, b)
+		ins("ADD", lda, a)
+		ins("ADD", ldb, b)
+	}
+	const unroll = 4
+	ins("SUBS", imm(unroll), cols)
+	ins("BLT", "rest")
 	label("col")
-	stepW(m, a, b)
-	ins("ADD", lda, a)
-	ins("ADD", ldb, b)
+	for k := range unroll {
+		step()
+		next.fetch(k)
+	}
+	ins("SUBS", imm(unroll), cols)
+	ins("BGE", "col")
+	label("rest")
+	ins("ADDS", imm(unroll), cols)
+	ins("BEQ", "next")
+	label("single")
+	step()
 	ins("SUBS", imm(1), cols)
-	ins("BNE", "col")
+	ins("BNE", "single")
+	label("next")
 	ins("MOVD", field(wRowA), tmp)
 	ins("ADD", tmp, rowA)
 	ins("MOVD", field(wRowB), tmp)
@@ -232,7 +258,9 @@ func tileW(m int) {
 	ins("ADD", imm(16*across), half)
 	ins("CMP", imm(16*across*passes), half)
 	ins("BLT", "half")
+	next.store()
 	ins("RET")
+	next.turn()
 }
 
 // stepW emits the products of m neighbors at a and 16 columns at b, and reads no more than that.
