@@ -13,8 +13,10 @@ func productsNEON() *Products {
 
 func winogradNEON() *Winograd {
 	return &Winograd{
-		Input: winoInputNEON, Grad: winoGradNEON, Filter: winoFilterNEON,
-		Output: winoOutputNEON, FilterGrad: winoFilterGradNEON,
+		Input:  [2][2]func(*Transform){{winoInput44NEON, winoInput43NEON}, {winoInput34NEON, winoInput33NEON}},
+		Grad:   [2][2]func(*Transform){{winoGrad44NEON, winoGrad43NEON}, {winoGrad34NEON, winoGrad33NEON}},
+		Output: [2][2]func(*Transform){{winoOutput44NEON, winoOutput43NEON}, {winoOutput34NEON, winoOutput33NEON}},
+		Filter: winoFilterNEON, FilterGrad: winoFilterGradNEON,
 	}
 }
 

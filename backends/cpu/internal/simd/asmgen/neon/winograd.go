@@ -5,119 +5,35 @@ import (
 	"math"
 )
 
-// The one-dimensional transforms of F(4×4, 3×3). The order of operations is part of the definition: it
-// is that of simd/winograd.go, where they are written as Go.
-
-// factors are what the transforms multiply by. They stay in the last four registers, from which a
-// multiply-add takes one by its number.
-var factors = []float32{
-	1.5, 2, -0.5, -2, 0.5, 4, 0.25, -8, 0.125, 1.0 / 3,
-	-16.0 / 15, -8.0 / 15, -4.0 / 15, 1.0 / 15, -2.0 / 15, 4.0 / 15,
+// A side is a transform along one side of a tile.
+type side struct {
+	line   func(w *wino, x []vec) []vec
+	pixels int
+	parts  []int // components, of 6
 }
 
-const firstFactor = vec(28)
+var (
+	all  = []int{0, 1, 2, 3, 4, 5}
+	some = []int{0, 1, 2, 3, 5} // of a tile of 3 pixels
 
-// A wino is the registers of one line: each value gets a new one, and the next line begins anew.
-type wino struct{ used int }
+	inputs  = []side{{input4, 6, all}, {input3, 5, some}}
+	grads   = []side{{grad4, 4, all}, {grad3, 3, some}}
+	outputs = []side{{output4, 4, all}, {output3, 3, some}}
+	taps    = side{filter, 3, all}
+)
 
-func (w *wino) vec() vec {
-	if w.used == int(firstFactor) {
-		panic("a transform needs more registers than there are")
-	}
-	w.used++
-	return vec(w.used - 1)
-}
-
-func (w *wino) add(x, y vec) vec {
-	r := w.vec()
-	add(r, x, y)
-	return r
-}
-
-func (w *wino) sub(x, y vec) vec {
-	r := w.vec()
-	sub(r, x, y)
-	return r
-}
-
-func factor(f float32) (vec, int) {
-	for i, g := range factors {
-		if f == g {
-			return firstFactor + vec(i/4), i % 4
+// winograd emits all transforms; those that depend on the size of a tile, for both sizes of each side.
+func winograd() {
+	for r := range 2 {
+		for c := range 2 {
+			size := fmt.Sprintf("%d%d", 4-r, 4-c)
+			spreadPixels("winoInput"+size, inputs[r], inputs[c])
+			spreadPixels("winoGrad"+size, grads[r], grads[c])
+			collectPixels("winoOutput"+size, outputs[r], outputs[c])
 		}
 	}
-	panic(fmt.Sprintf("no factor %v", f))
-}
-
-// fma returns f·x + y, rounded once. It spends y.
-func (w *wino) fma(f float32, x, y vec) vec {
-	by, i := factor(f)
-	fmaBy(y, x, by, i)
-	return y
-}
-
-func (w *wino) mul(f float32, x vec) vec {
-	by, i := factor(f)
-	r := w.vec()
-	mulBy(r, x, by, i)
-	return r
-}
-
-// keep returns x in a register that may be spent.
-func (w *wino) keep(x vec) vec {
-	r := w.vec()
-	move(r, x)
-	return r
-}
-
-func (w *wino) bt(d []vec) []vec {
-	e, f := w.sub(d[3], d[1]), w.sub(d[4], d[2])
-	p, q := w.sub(d[0], d[2]), w.sub(d[5], d[3])
-	s, t := w.add(d[2], d[3]), w.sub(d[3], d[2])
-	return []vec{
-		w.fma(1.5, e, w.add(p, f)), w.fma(1.5, s, w.add(f, e)),
-		w.fma(1.5, t, w.sub(f, e)), w.fma(2, e, w.keep(f)),
-		w.fma(-0.5, e, w.keep(f)), w.fma(1.5, f, w.sub(q, e)),
-	}
-}
-
-func (w *wino) at(m []vec) []vec {
-	a, b, c := w.add(m[1], m[2]), w.sub(m[1], m[2]), w.add(m[3], m[4])
-	return []vec{
-		w.add(w.add(m[0], a), c),
-		w.fma(-2, m[4], w.fma(0.5, m[3], w.keep(b))),
-		w.fma(4, m[4], w.fma(0.25, m[3], a)),
-		w.fma(-8, m[4], w.fma(0.125, m[3], w.add(b, m[5]))),
-	}
-}
-
-func (w *wino) a(y []vec) []vec {
-	a, b := w.add(y[0], y[2]), w.add(y[1], y[3])
-	return []vec{
-		y[0], w.add(a, b), w.sub(a, b),
-		w.fma(0.125, y[3], w.fma(0.25, y[2], w.fma(0.5, y[1], w.keep(y[0])))),
-		w.fma(-8, y[3], w.fma(4, y[2], w.fma(-2, y[1], w.keep(y[0])))),
-		y[3],
-	}
-}
-
-func (w *wino) g(g []vec) []vec {
-	s := w.add(g[0], g[2])
-	return []vec{
-		g[0], w.mul(1.0/3, w.add(s, g[1])), w.mul(1.0/3, w.sub(g[1], s)),
-		w.fma(-4.0/15, g[2], w.fma(-8.0/15, g[1], w.mul(-16.0/15, g[0]))),
-		w.fma(4.0/15, g[2], w.fma(-2.0/15, g[1], w.mul(1.0/15, g[0]))),
-		g[2],
-	}
-}
-
-func (w *wino) gt(u []vec) []vec {
-	d, s := w.sub(u[1], u[2]), w.add(u[1], u[2])
-	return []vec{
-		w.fma(1.0/15, u[4], w.fma(-16.0/15, u[3], w.fma(1.0/3, d, u[0]))),
-		w.fma(-2.0/15, u[4], w.fma(-8.0/15, u[3], w.mul(1.0/3, s))),
-		w.fma(4.0/15, u[4], w.fma(-4.0/15, u[3], w.fma(1.0/3, d, u[5]))),
-	}
+	spreadPixels("winoFilter", taps, taps)
+	collectFilter("winoFilterGrad")
 }
 
 // Fields of Transform, 8 bytes each, in order.
@@ -204,66 +120,73 @@ func endTransform() {
 	ins("RET")
 }
 
-// spreadPixels emits a transform of n×n pixels into 36 components, down the columns, then along the
-// rows.
-func spreadPixels(name string, n int, line func(w *wino, x []vec) []vec) {
+// loadLine loads n vectors; at emits what it takes to reach one and returns where that is.
+func loadLine(w *wino, n int, at func(i int) mem) (x []vec) {
+	for i := range n {
+		x = append(x, w.vec())
+		load(at(i), x[i])
+	}
+	return x
+}
+
+// skip takes part from one component to a later one, and returns that.
+func skip(from, to int) int {
+	for n, shift := to-from, 3; n > 0; shift-- {
+		for ; n >= 1<<shift; n -= 1 << shift {
+			ins("ADD", fmt.Sprintf("%v<<%d", toPart, shift), part)
+		}
+	}
+	return to
+}
+
+// spreadPixels emits a transform of pixels into components, down the columns, then along the rows.
+func spreadPixels(name string, rows, cols side) {
 	beginTransform(name)
-	for j := range n {
+	for j := range cols.pixels {
 		w := &wino{}
-		var x []vec
 		ins("MOVD", pixel, at)
-		for i := range n {
-			x = append(x, w.vec())
-			load(mem{at, 0}, x[i])
-			if i+1 < n {
+		x := loadLine(w, rows.pixels, func(i int) mem {
+			if i > 0 {
 				ins("ADD", toRow, at)
 			}
-		}
-		for i, y := range line(w, x) {
-			store(y, scratch(i*n+j))
+			return mem{at, 0}
+		})
+		for i, y := range rows.line(w, x) {
+			store(y, scratch(i*cols.pixels+j))
 		}
 		ins("ADD", toPixel, pixel)
 	}
-	for i := range 6 {
+	now := 0 // component that part points to
+	for i, r := range rows.parts {
 		w := &wino{}
-		var x []vec
-		for j := range n {
-			x = append(x, w.vec())
-			load(scratch(i*n+j), x[j])
-		}
-		for _, y := range line(w, x) {
+		x := loadLine(w, cols.pixels, func(j int) mem { return scratch(i*cols.pixels + j) })
+		for k, y := range cols.line(w, x) {
+			now = skip(now, 6*r+cols.parts[k])
 			store(y, mem{part, 0})
-			ins("ADD", toPart, part)
 		}
 	}
 	endTransform()
 }
 
-// collectPixels emits the transform of 36 components into 4×4 pixels, along the rows, then down the
-// columns. Pixels beyond Rows and Cols are left out and Add is obeyed.
-func collectPixels(name string) {
-	const n = 4
+// collectPixels emits the transform of components into pixels, along the rows, then down the columns.
+// Pixels beyond Rows and Cols are left out and Add is obeyed.
+func collectPixels(name string, rows, cols side) {
 	beginTransform(name)
-	for i := range 6 {
+	n, now := cols.pixels, 0
+	for i, r := range rows.parts {
 		w := &wino{}
-		var x []vec
-		for j := range 6 {
-			x = append(x, w.vec())
-			load(mem{part, 0}, x[j])
-			ins("ADD", toPart, part)
-		}
-		for j, y := range w.at(x) {
+		x := loadLine(w, len(cols.parts), func(k int) mem {
+			now = skip(now, 6*r+cols.parts[k])
+			return mem{part, 0}
+		})
+		for j, y := range cols.line(w, x) {
 			store(y, scratch(i*n+j))
 		}
 	}
 	for j := range n {
 		w := &wino{}
-		var x []vec
-		for i := range 6 {
-			x = append(x, w.vec())
-			load(scratch(i*n+j), x[i])
-		}
-		storeColumn(fmt.Sprint(j), w.at(x), w.vec())
+		x := loadLine(w, len(rows.parts), func(i int) mem { return scratch(i*n + j) })
+		storeColumn(fmt.Sprint(j), rows.line(w, x), w.vec())
 		if j+1 < n {
 			ins("ADD", toPixel, pixel)
 			ins("CMP", imm(j+1), pixels)
@@ -304,41 +227,27 @@ func collectFilter(name string) {
 	ins("MUL", toPart, six)
 	for j := range 6 {
 		w := &wino{}
-		var x []vec
 		ins("MOVD", part, at)
-		for i := range 6 {
-			x = append(x, w.vec())
-			load(mem{at, 0}, x[i])
-			if i < 5 {
+		x := loadLine(w, 6, func(i int) mem {
+			if i > 0 {
 				ins("ADD", six, at)
 			}
-		}
-		for i, y := range w.gt(x) {
+			return mem{at, 0}
+		})
+		for i, y := range filterGrad(w, x) {
 			store(y, scratch(i*6+j))
 		}
 		ins("ADD", toPart, part)
 	}
 	for i := range 3 {
 		w := &wino{}
-		var x []vec
-		for j := range 6 {
-			x = append(x, w.vec())
-			load(scratch(i*6+j), x[j])
-		}
+		x := loadLine(w, 6, func(j int) mem { return scratch(i*6 + j) })
 		ins("MOVD", pixel, at)
-		for _, y := range w.gt(x) {
+		for _, y := range filterGrad(w, x) {
 			store(y, mem{at, 0})
 			ins("ADD", toPixel, at)
 		}
 		ins("ADD", toRow, pixel)
 	}
 	endTransform()
-}
-
-func winograd() {
-	spreadPixels("winoInput", 6, (*wino).bt)
-	spreadPixels("winoGrad", 4, (*wino).a)
-	spreadPixels("winoFilter", 3, (*wino).g)
-	collectPixels("winoOutput")
-	collectFilter("winoFilterGrad")
 }
