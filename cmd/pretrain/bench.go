@@ -121,8 +121,8 @@ func printOps(root *tensor.Scope, o benchOptions, w io.Writer) error {
 	if o.json {
 		return json.NewEncoder(w).Encode(map[string]any{"device": root.Backend().Name(), "peaks": peaks, "ops": results})
 	}
-	if _, err := fmt.Fprintf(w, "%s batch %d on %s; at best here: %.1f GFLOP/s (multiply-adds), %.1f GB/s (scaling 64 MiB)\n%8s %6s %6s %9s %7s  form\n",
-		o.model, o.batch, root.Backend().Name(), peaks.GFLOPS, peaks.GBS, "ms", "share", "count", "GFLOP/s", "GB/s"); err != nil {
+	if _, err := fmt.Fprintf(w, "%s batch %d on %s; at best here: %.1f GFLOP/s (multiply-adds), %.1f GB/s (scaling 64 MiB)\n%8s %6s %6s %9s %5s %7s %5s  form\n",
+		o.model, o.batch, root.Backend().Name(), peaks.GFLOPS, peaks.GBS, "ms", "share", "count", "GFLOP/s", "peak", "GB/s", "copy"); err != nil {
 		return err
 	}
 	for _, r := range results {
@@ -133,7 +133,7 @@ func printOps(root *tensor.Scope, o benchOptions, w io.Writer) error {
 		if r.Shapes != "" {
 			note = "  of " + r.Shapes + note
 		}
-		if _, err := fmt.Fprintf(w, "%8.2f %5.1f%% %6d %9.1f %7.1f  %s%s\n", r.Ms, 100*r.Share, r.Count, r.GFLOPS, r.GBS, r.Form, note); err != nil {
+		if _, err := fmt.Fprintf(w, "%8.2f %5.1f%% %6d %9.1f %4.0f%% %7.1f %4.0f%%  %s%s\n", r.Ms, 100*r.Share, r.Count, r.GFLOPS, r.OfPeak, r.GBS, r.OfCopy, r.Form, note); err != nil {
 			return err
 		}
 	}
@@ -154,7 +154,7 @@ func printShapes(root *tensor.Scope, o benchOptions, w io.Writer) error {
 		if o.json {
 			err = json.NewEncoder(w).Encode(r)
 		} else {
-			_, err = fmt.Fprintf(w, "%-26s %-8s %9.3f ms %8.1f GFLOP/s %6.2f of the peak\n", r.Shape, r.Pass, r.Ms, r.GFLOPS, r.GFLOPS/r.Peak)
+			_, err = fmt.Fprintf(w, "%-26s %-8s %9.3f ms %8.1f GFLOP/s %6.1f%% of the peak\n", r.Shape, r.Pass, r.Ms, r.GFLOPS, r.OfPeak)
 		}
 		if err != nil {
 			return err

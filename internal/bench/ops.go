@@ -18,7 +18,9 @@ type OpResult struct {
 	Ms      float64 `json:"ms"`    // of all of them together, each at its best
 	Share   float64 `json:"share"` // of the sum over all forms
 	GFLOPS  float64 `json:"gflops,omitempty"`
-	GBS     float64 `json:"gb_s"` // inputs and outputs, each once
+	GBS     float64 `json:"gb_s"`                   // inputs and outputs, each once
+	OfPeak  float64 `json:"percent_peak,omitempty"` // GFLOPS of Peaks.GFLOPS; Winograd and bf16 pass 100
+	OfCopy  float64 `json:"percent_copy"`           // GBS of Peaks.GBS; what lies in cache passes 100
 	Kernel  bool    `json:"kernel"`
 	flops   float64
 	traffic int
@@ -54,7 +56,16 @@ func Ops(root *tensor.Scope, w Work, byShape bool) ([]OpResult, Peaks, error) {
 		return nil, peaks, err
 	}
 	results, err := timeAll(root, p.Program(), w.Clock)
-	return byKind(results, byShape), peaks, err
+	return peaks.shares(byKind(results, byShape)), peaks, err
+}
+
+// shares fills in the percents of the peaks.
+func (p Peaks) shares(results []OpResult) []OpResult {
+	for i := range results {
+		r := &results[i]
+		r.OfPeak, r.OfCopy = round(100*r.GFLOPS/p.GFLOPS), round(100*r.GBS/p.GBS)
+	}
+	return results
 }
 
 // timeAll times the instructions of a program in their order, so that each finds in cache what it would

@@ -19,7 +19,8 @@ type ShapeResult struct {
 	Precision string  `json:"precision"`
 	Ms        float64 `json:"ms"`
 	GFLOPS    float64 `json:"gflops"`
-	Peak      float64 `json:"peak_gflops"` // Peaks.GFLOPS of this process
+	Peak      float64 `json:"peak_gflops"`  // Peaks.GFLOPS of this process
+	OfPeak    float64 `json:"percent_peak"` // GFLOPS of it; Winograd and bf16 pass 100
 }
 
 // convShapes are convolutions of the encoders: channels, side of the map, filters, side of the
@@ -60,9 +61,10 @@ func Shapes(root *tensor.Scope, only string, d tensor.DType, clock func() time.D
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", shape, pass, err)
 		}
+		rate := round(flops / took.Seconds() / 1e9)
 		out = append(out, ShapeResult{
-			Peer: "kith", Shape: shape, Pass: pass, Precision: precision(d), Peak: peaks.GFLOPS,
-			Ms: took.Seconds() * 1e3, GFLOPS: round(flops / took.Seconds() / 1e9),
+			Peer: "kith", Shape: shape, Pass: pass, Precision: precision(d), Ms: took.Seconds() * 1e3,
+			GFLOPS: rate, Peak: peaks.GFLOPS, OfPeak: round(100 * rate / peaks.GFLOPS),
 		})
 		return nil
 	}
