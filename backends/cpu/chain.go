@@ -52,6 +52,7 @@ type step struct {
 	widen  func(dst []float32, x []uint16)
 	narrow func(dst []uint16, x []float32)
 	stream func(dst, x []float32)                    // of elements k[0] bytes wide
+	half   func(p *simd.Pointers, n int)             // of the slots at
 	odd    func(s *step, n int, p [4]unsafe.Pointer) // dst and sources of any width
 	column int                                       // 1 + number of a column that src[0] is added to
 
@@ -60,6 +61,7 @@ type step struct {
 	n   int // how many of src count
 	s   float32
 	k   [3]int
+	at  [8]int // operands of half, destinations first; n of them
 }
 
 // A chain computes pointwise parts tile by tile: one kernel call for each part and tile, all that
@@ -75,6 +77,7 @@ type chain struct {
 	regs  int
 	cols  []column
 
+	half  bool   // whoever runs it gets its goal as bf16
 	fence func() // at the end of a chunk, if something is streamed
 }
 
@@ -83,6 +86,7 @@ type lane struct {
 	busy   flag
 	tiles  unsafe.Pointer
 	ptr    [maxSlots]unsafe.Pointer
+	args   simd.Pointers         // the argument of a kernel on halves
 	tile32 simd.TileF            // the argument of a product tile, which would else be allocated
 	blocks [maxColumns][]float32 // sums of the tile of a product
 	row    int                   // of its first row
@@ -200,6 +204,11 @@ func repeat(dst unsafe.Pointer, n int, src unsafe.Pointer, at, size int) {
 func (s *step) run(l *lane, n int) {
 	dst, a, b := l.ptr[s.dst], l.ptr[s.src[0]], l.ptr[s.src[1]]
 	switch {
+	case s.half != nil:
+		for i, slot := range s.at[:s.n] {
+			l.args[i] = l.ptr[slot]
+		}
+		s.half(&l.args, n)
 	case s.binary != nil:
 		s.binary(floats(dst, n), floats(a, n), floats(b, n))
 	case s.unary != nil:

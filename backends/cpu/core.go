@@ -195,7 +195,7 @@ func (b *Backend) operandOf(p *program, i int) product.Operand {
 	}
 	l := &b.jobs.load[i]
 	l.c = &k.inner[k.load[i]]
-	if p.values[k.part.In[i]].DType == tensor.BF16 {
+	if l.c.half {
 		return product.Operand{Load: l.chained, LoadHalf: l.half}
 	}
 	return product.Operand{Load: l.chained}
@@ -223,20 +223,24 @@ func (l *loader) loadChain(dst []float32, at int) {
 	defer lane.done()
 	for len(dst) > 0 {
 		n := min(len(dst), l.c.tile)
-		l.c.run(lane, at, n, unsafe.Pointer(&dst[0]))
+		if l.c.half {
+			tile := lane.tile(maxRegs - 1)
+			l.c.run(lane, at, n, tile)
+			l.b.k.Widen(dst[:n], unsafe.Slice((*uint16)(tile), n))
+		} else {
+			l.c.run(lane, at, n, unsafe.Pointer(&dst[0]))
+		}
 		dst, at = dst[n:], at+n
 	}
 }
 
-// loadHalf is loadChain for an operand of BF16 that is wanted as such: it is rounded already.
+// loadHalf is loadChain for an operand that is wanted as bf16.
 func (l *loader) loadHalf(dst []uint16, at int) {
 	lane := l.b.lane()
 	defer lane.done()
-	tile := lane.tile(maxRegs - 1)
 	for len(dst) > 0 {
 		n := min(len(dst), l.c.tile)
-		l.c.run(lane, at, n, tile)
-		l.b.k.Narrow(dst[:n], floats(tile, n))
+		l.c.run(lane, at, n, unsafe.Pointer(&dst[0]))
 		dst, at = dst[n:], at+n
 	}
 }

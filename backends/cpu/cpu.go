@@ -31,6 +31,7 @@ type Backend struct {
 	name    string
 	level   simd.Level
 	k       *simd.Kernels
+	halves  *simd.Halves // nil where there are none
 	pool    *par.Pool
 	product *product.Engine
 	mem     arena.Arena
@@ -106,7 +107,7 @@ func New(o Options) (*Backend, error) {
 		}
 		level = l
 	}
-	b := &Backend{level: level, name: "cpu:" + level.String(), k: simd.KernelsOf(level)}
+	b := &Backend{level: level, name: "cpu:" + level.String(), k: simd.KernelsOf(level), halves: simd.HalvesOf(level)}
 	if o.Strict {
 		b.name += ",strict"
 	}

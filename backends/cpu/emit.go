@@ -15,12 +15,16 @@ type emitter struct {
 	uses []int // of each value in this chain, not counting its store
 	free []int // registers
 	goal int   // the value that goes to the tile passed in, -1 if none does
+
+	halfGoal int          // the same, if it is wanted as bf16
+	made     bool         // the kernel that makes halfGoal writes it as such
+	shared   map[int]bool // values in the tile of one that outlives them
 }
 
 // emit compiles parts into one chain over values of size elements. Value goal, where there is one,
 // is what the chain makes for whoever runs it.
 func (c *compiler) emit(parts []int, size, goal int) bool {
-	e := emitter{goal: goal, compiler: c, slot: make([]int, len(c.p.specs)), uses: make([]int, len(c.p.specs))}
+	e := emitter{goal: goal, halfGoal: -1, shared: map[int]bool{}, compiler: c, slot: make([]int, len(c.p.specs)), uses: make([]int, len(c.p.specs))}
 	for v := range e.slot {
 		e.slot[v] = -1
 	}
@@ -36,6 +40,9 @@ func (c *compiler) emit(parts []int, size, goal int) bool {
 	}
 	if goal >= 0 {
 		e.uses[goal]++ // it is rounded, as a store would
+		if e.out.half = c.p.specs[goal].DType == tensor.BF16 && c.b.product.Halves(); e.out.half {
+			e.goal, e.halfGoal = -1, goal
+		}
 	}
 	if c.core >= 0 && c.stage[parts[0]] == within {
 		e.receive(c.first[c.core])
@@ -43,11 +50,15 @@ func (c *compiler) emit(parts []int, size, goal int) bool {
 	e.out.size = size
 	e.out.tile = tileOf(size, c.periods(parts, size))
 	for n := 0; n < len(parts); n++ {
-		if merged := max(e.batchNorm(parts[n:]), e.mask(parts[n:])); merged > 0 {
+		if merged := max(e.batchNorm(parts[n:]), e.mask(parts[n:]), e.halves(parts[n:])); merged > 0 {
 			n += merged - 1
-		} else if !e.part(parts[n]) {
+		} else if !e.alias(parts[n]) && !e.part(parts[n]) {
 			return false
 		}
+	}
+	if e.halfGoal >= 0 && !e.made {
+		to := e.add(slot{kind: given, width: 2})
+		e.out.steps = append(e.out.steps, step{narrow: e.b.k.Narrow, dst: to, src: [4]int{e.slot[goal]}, n: 1})
 	}
 	e.stores(parts)
 	if len(e.out.slots) > maxSlots || e.out.regs >= maxRegs {
@@ -195,7 +206,7 @@ func (e *emitter) write(v int, reads []int) int {
 // release frees the register of a value that is neither read nor stored any more.
 func (e *emitter) release(v int) {
 	s := &e.out.slots[e.slot[v]]
-	if s.kind == held && !(e.memory[v] && v >= e.p.inputs) && !slices.Contains(e.free, s.reg) {
+	if s.kind == held && !e.shared[v] && !(e.memory[v] && v >= e.p.inputs) && !slices.Contains(e.free, s.reg) {
 		e.free = append(e.free, s.reg)
 	}
 }

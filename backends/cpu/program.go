@@ -237,7 +237,7 @@ func (c *chain) over(i int, v view, in []view) (how int, behind bool) {
 func (c *chain) readsAfter(k, i int) bool {
 	written := false
 	for _, s := range c.steps {
-		if written && slices.ContainsFunc(s.src[:s.n], func(j int) bool {
+		if written && slices.ContainsFunc(s.sources(), func(j int) bool {
 			return c.slots[j].value == k && (c.slots[j].kind == direct || c.slots[j].kind == spread)
 		}) {
 			return true
@@ -245,6 +245,14 @@ func (c *chain) readsAfter(k, i int) bool {
 		written = written || s.column == 0 && s.dst == i
 	}
 	return false
+}
+
+// sources are the slots that a step reads.
+func (s *step) sources() []int {
+	if s.half != nil {
+		return s.at[1:s.n]
+	}
+	return s.src[:s.n]
 }
 
 // overlap tells whether two tensors share bytes.

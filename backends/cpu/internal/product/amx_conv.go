@@ -3,6 +3,9 @@ package product
 // MatrixFilters reports whether filters of this convolution are wanted as bf16, by PackHalves.
 func (e *Engine) MatrixFilters(c Conv) bool { return e.matrix(c.Half) }
 
+// Halves reports whether operands of bf16 numbers are wanted as such, by Half or LoadHalf.
+func (e *Engine) Halves() bool { return e.mat != nil }
+
 // GemmChunks returns the number of row chunks of the output of a product, as Chunks does.
 func (e *Engine) GemmChunks(g Gemm) int {
 	if g.TransA || !e.matrixGemm(g) {
