@@ -133,7 +133,7 @@ func (c *column) results() int {
 // startTiles readies the sums of a product that comes in so many chunks.
 func (c *column) startTiles(b *Backend, n, chunks int) {
 	c.rows, c.blocks = n/max(c.c, 1), nil
-	c.chunks = b.temp.zeros64(chunks * 3 * c.c)
+	c.chunks = b.temp.zeros64(chunks * c.size())
 }
 
 // open readies the lane's block for tile t.
@@ -149,7 +149,7 @@ func (c *column) open(l *lane, t product.Tile) {
 // close merges the lane's block into the sums of t's chunk.
 func (c *column) close(l *lane, t product.Tile) {
 	at, cols := t.Col%c.c, min(t.Cols, c.c)
-	chunk, block := c.chunks[t.Chunk*3*c.c:][:3*c.c], l.blocks[c.number]
+	chunk, block := c.chunks[t.Chunk*c.size():][:c.size()], l.blocks[c.number]
 	acc := chunk[at:][:cols]
 	if c.kind != moments {
 		for j, v := range block[at:][:cols] {
@@ -216,7 +216,7 @@ func (m *merge) Chunk(i int) {
 			acc[j] += float64(v)
 		}
 	}
-	for chunk := m.c.chunks; len(chunk) > 0; chunk = chunk[3*m.c.c:] {
+	for chunk := m.c.chunks; len(chunk) > 0; chunk = chunk[m.c.c:] {
 		for j, v := range chunk[from:to] {
 			acc[j] += v
 		}

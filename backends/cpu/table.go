@@ -160,10 +160,16 @@ func (s *scratch) zeros(n int) []float32 {
 	return x
 }
 
-// zeros64 is doubles, cleared.
+// zeros64 is doubles, cleared, on all threads where there are many.
 func (s *scratch) zeros64(n int) []float64 {
 	x := s.doubles(n)
-	clear(x)
+	if n <= chunkLen/8 {
+		clear(x)
+		return x
+	}
+	j := s.b.job(nil, nil)
+	j.out[0] = view{p: unsafe.Pointer(unsafe.SliceData(x)), n: n}
+	s.b.rows(n, 2, func(j *rowJob, from, to int) { clear(elements[float64](j.out[0].p, j.out[0].n)[from:to]) })
 	return x
 }
 
