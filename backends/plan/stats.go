@@ -44,20 +44,24 @@ func traffic(ts []*tensor.Tensor) (n int) {
 type Stage struct {
 	Pass string // "trace" for the step as it was recorded
 	Stats
+	Holders []Holder // of memory at the peak, the largest first
 }
 
 // Measure plans step and says what it costs as recorded and behind each pass.
 func Measure(root *tensor.Scope, step func(*tensor.Scope), passes []Pass) []Stage {
 	program := trace(root, step)
-	stages := []Stage{{"trace", statsOf(program)}}
+	stages := []Stage{stageOf("trace", program)}
 	for _, pass := range passes {
 		program = pass.Run(root.Backend(), program)
-		stages = append(stages, Stage{pass.Name, statsOf(program)})
+		stages = append(stages, stageOf(pass.Name, program))
 	}
 	return stages
 }
 
-func statsOf(p []tensor.Instr) Stats { return Stats{len(p), moved(p), place(p).bytes} }
+func stageOf(pass string, p []tensor.Instr) Stage {
+	l := place(p)
+	return Stage{pass, Stats{len(p), moved(p), l.bytes}, l.holders(p)}
+}
 
 // missing is the names of ops that the backend has no kernel for, sorted. A backend that is no
 // Prober does not tell, and counts as having none.

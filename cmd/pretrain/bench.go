@@ -53,7 +53,7 @@ func benchCommand(name, short string, run func(root *tensor.Scope, o benchOption
 	f.StringVar(&o.precision, "precision", "f32", "f32 or bf16")
 	f.BoolVar(&o.eager, "eager", false, "run each op at once instead of a plan")
 	f.BoolVar(&o.json, "json", false, "print JSON")
-	f.BoolVar(&o.instructions, "instructions", false, "plan: list every instruction")
+	f.BoolVar(&o.instructions, "instructions", false, "plan: list every instruction, and what is in memory at the peak")
 	f.BoolVar(&o.byShape, "by-shape", false, "ops: tell shapes apart")
 	f.StringVar(&o.only, "only", "", "shapes: those whose name begins so, such as matmul or r50")
 	set := addSettings(c, ofMachine)
@@ -180,6 +180,14 @@ func printPlan(root *tensor.Scope, o benchOptions, w io.Writer) error {
 		}
 	}
 	if o.instructions {
+		if _, err := fmt.Fprintf(w, "\n%8s %6s  at the peak, results of\n", "MB", "count"); err != nil {
+			return err
+		}
+		for _, h := range r.Peak {
+			if _, err := fmt.Fprintf(w, "%8.2f %6d  %s\n", h.MB, h.Count, h.Form); err != nil {
+				return err
+			}
+		}
 		_, err = fmt.Fprintf(w, "\n%s\n", r.Text)
 	}
 	return err

@@ -99,6 +99,13 @@ func TestPlan(t *testing.T) {
 	if last.Instructions >= first.Instructions || last.MovedMB >= first.MovedMB {
 		t.Errorf("from %+v to %+v", first, last)
 	}
+	held := 0.0
+	for _, h := range r.Peak {
+		held += h.MB
+	}
+	if held < 0.9*last.PeakMB || held > last.PeakMB+0.01*float64(len(r.Peak)) {
+		t.Errorf("%.2f MB held at the peak of %.2f", held, last.PeakMB)
+	}
 	if !strings.Contains(r.Text, "Conv2D") {
 		t.Errorf("no convolution in\n%s", r.Text)
 	}

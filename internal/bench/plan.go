@@ -14,7 +14,8 @@ type PlanResult struct {
 	Batch  int     `json:"batch"`
 	Device string  `json:"device"`
 	Stages []Stage `json:"stages"`
-	Text   string  `json:"-"` // every instruction
+	Peak   []Hold  `json:"peak"` // what lives when the most does, behind the last pass
+	Text   string  `json:"-"`    // every instruction
 }
 
 // A Stage is a program behind one pass.
@@ -23,6 +24,13 @@ type Stage struct {
 	Instructions int     `json:"instructions"`
 	MovedMB      float64 `json:"moved_mb"` // read and written, each input and output once
 	PeakMB       float64 `json:"peak_mb"`  // of the arena
+}
+
+// A Hold is what results of one form hold at the peak.
+type Hold struct {
+	Form  string  `json:"form"`
+	Count int     `json:"count"`
+	MB    float64 `json:"mb"`
 }
 
 // Plan plans the step without running it.
@@ -35,8 +43,12 @@ func Plan(root *tensor.Scope, w Work) (*PlanResult, error) {
 		return nil, err
 	}
 	r := &PlanResult{Model: w.Model, Batch: w.Batch, Device: root.Backend().Name()}
-	for _, s := range plan.Measure(root, st.program, plan.Passes) {
+	stages := plan.Measure(root, st.program, plan.Passes)
+	for _, s := range stages {
 		r.Stages = append(r.Stages, Stage{s.Pass, s.Instructions, round(float64(s.Moved) / 1e6), round(float64(s.Peak) / 1e6)})
+	}
+	for _, h := range stages[len(stages)-1].Holders {
+		r.Peak = append(r.Peak, Hold{h.Form, h.Count, round(float64(h.Bytes) / 1e6)})
 	}
 	p := plan.Compile(root, st.program)
 	var b strings.Builder
