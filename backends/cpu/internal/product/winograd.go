@@ -117,11 +117,10 @@ func (t *winoPack) Chunk(i int) {
 }
 
 // A filterBlock is transformed filters of a number of columns: [36][columns/32][depth][32], components
-// comp apart, of which channels [k, k+n) are meant.
+// comp apart.
 type filterBlock struct {
-	data     []float32
-	comp     int
-	depth, k int
+	data        []float32
+	comp, depth int
 }
 
 // winoProducts multiplies a group of components v of some units with filters, and sets or adds m.
@@ -133,7 +132,7 @@ func (e *Engine) winoProducts(s *slot, in span, m, v group, u filterBlock, add b
 		}
 		to, from := m.data[i*m.comp+lo*m.row:], v.data[i*v.comp+lo*v.row:]
 		for p := 0; p < m.n; p += cols {
-			e.product(&e.kern.F, s, to[p:], m.row, from, v.row, u.data[i*u.comp+p*u.depth+u.k*cols:], hi-lo, v.n, add)
+			e.product(&e.kern.F, s, to[p:], m.row, from, v.row, u.data[i*u.comp+p*u.depth:], hi-lo, v.n, add)
 		}
 	}
 }

@@ -2,19 +2,19 @@ package product
 
 // Blocking of Forward and GradX.
 const (
-	winoBlock = 32        // tiles of a private block: with filters and results they stay in L2
-	winoWide  = 64        // tiles of a chunk of rows where blocks are shared, at most 1,024 pixels
-	winoRound = winoDepth // channels of filters that are transformed at a time
-	winoTasks = 8         // tasks wanted of shared blocks
-	winoCols  = 2 * cols  // filters that a private block goes through at a time
+	winoBlock = 32       // tiles of a private block: with filters and results they stay in L2
+	winoWide  = 64       // tiles of a chunk of rows, of two to a block, where blocks are shared: 1,024 pixels
+	winoTasks = 8        // tasks wanted of shared blocks
+	winoCols  = 2 * cols // columns of the result that a task or block goes through at a time
 )
 
 // A winoF is a convolution by Winograd's algorithm: Forward of x, or GradX of dy with filters turned.
 //
 // Up to winoPrivate channels a chunk takes a block of tiles through all three steps in one core's L2.
 // Beyond, the filters are too large to be read once a block: all tiles are transformed first, and then
-// a task takes 32 filters, transforms them and multiplies them with block after block. A task's
-// filters and results stay in L2, only the components of the input pass by, once for 32 filters.
+// a task takes winoCols columns of the result and block after block of tiles. It transforms the filters
+// of winoDepth channels at a time and adds their products: these filters and the results stay in L2, only
+// the components of the input pass by, once for winoCols columns.
 type winoF struct {
 	e       *Engine
 	in, res grid
@@ -23,7 +23,7 @@ type winoF struct {
 	out     Output
 
 	each  int // units of a chunk of rows
-	block int // units of a block, each or more
+	block int // units of a shared block
 	piece int // units that are transformed at a time, where blocks are shared
 
 	u0, u1 int       // units whose components are there
@@ -61,15 +61,11 @@ func winoChunk(in *grid) int {
 
 // runShared computes all blocks, some at a time if their components are too many.
 func (t *winoF) runShared() {
-	e, depth := t.e, t.in.c
-	t.block, t.piece = t.each, ceil(t.each, 4)
-	if depth > winoRound {
-		// Filters do not stay from block to block.
-		t.block = 2 * t.each
-	}
+	e := t.e
+	t.block, t.piece = 2*t.each, ceil(t.each, 4)
 	tiles := t.block * t.in.across
 	e.reserve(winoParts*16 + max(t.in.stripLen(t.piece, 1),
-		rowParts(tiles, winoCols).len()+winoParts*spread(winoRound*winoCols)+9*winoRound*cols))
+		rowParts(tiles, winoCols).len()+winoParts*spread(winoDepth*winoCols)+9*winoDepth*cols))
 	most := max(1, winoShared/t.vLen())
 	t.v = e.components(min(most, ceil(t.in.units, t.block)) * t.vLen())
 	for t.u0 = 0; t.u0 < t.in.units; t.u0 = t.u1 {
@@ -129,32 +125,27 @@ func (t *winoF) spread(s *slot, u int) {
 func (t *winoF) panel(s *slot, panel, b0, b1 int) {
 	depth, tiles := t.in.c, t.block*t.in.across
 	col := panel * winoCols
-	wide := min(winoCols, t.res.c-col)
-	m := rowParts(tiles, wide)
+	m := rowParts(tiles, min(winoCols, t.res.c-col))
 	m.data = s.floats(m.len())
-	filters := filterBlock{comp: spread(winoRound * wide)}
+	filters := filterBlock{comp: spread(winoDepth * m.c)}
 	filters.data = s.floats(winoParts * filters.comp)
-	raw := s.floats(9 * winoRound * cols)
+	raw := s.floats(9 * winoDepth * cols)
 	for b := b0; b < b1; b++ {
 		u := t.u0 + b*t.block
 		end := min(u+t.block, t.u1)
-		v, in, res := t.components(b), t.in.span(u, end), t.res.span(u, end)
-		for k := 0; k < depth; k += winoRound {
-			n := min(winoRound, depth-k)
-			filters.depth = n
-			if b == b0 || depth > winoRound {
-				for p := 0; p < wide; p += cols {
-					t.f.spread(s, filters.data[p*n:], filters.comp, raw, (col+p)/cols, k, n)
-				}
+		in, res := t.in.span(u, end), t.res.span(u, end)
+		for k := 0; k < depth; k += winoDepth {
+			v := t.components(b).group(k / winoDepth)
+			filters.depth = v.n
+			for p := 0; p < m.c; p += cols {
+				t.f.spread(s, filters.data[p*v.n:], filters.comp, raw, (col+p)/cols, k, v.n)
 			}
-			for filters.k = 0; filters.k < n; filters.k += winoDepth {
-				t.ahead(s, v.group((k+filters.k)/winoDepth), res, col, wide, k+filters.k+winoDepth >= depth)
-				t.e.winoProducts(s, in, m.group(0), v.group((k+filters.k)/winoDepth), filters, k+filters.k > 0)
-			}
+			t.ahead(s, v, res, col, m.c, k+winoDepth >= depth)
+			t.e.winoProducts(s, in, m.group(0), v, filters, k > 0)
 		}
 		res.collect(s, &t.e.wino.Output, t.out, m.group(0), col)
 		for ; u < end; u += t.each {
-			t.res.done(t.out, u, min(u+t.each, end), col, wide, u/t.each)
+			t.res.done(t.out, u, min(u+t.each, end), col, m.c, u/t.each)
 		}
 	}
 }
@@ -191,7 +182,7 @@ func (t *winoF) private(s *slot, i int) {
 	for col := 0; col < t.res.c; col += winoCols {
 		n := min(winoCols, t.res.c-col)
 		m := rowParts(tiles, n).on(mem)
-		filters := filterBlock{t.f.w[col*depth:], t.f.c.winoComp(), depth, 0}
+		filters := filterBlock{t.f.w[col*depth:], t.f.c.winoComp(), depth}
 		t.e.winoProducts(s, in, m.group(0), v.group(0), filters, false)
 		res.collect(s, &t.e.wino.Output, t.out, m.group(0), col)
 	}

@@ -108,7 +108,7 @@ type group struct {
 	row, comp int // distances
 }
 
-func (p *parts) group(i int) group {
+func (p parts) group(i int) group {
 	wide := min(p.wide, p.c-i*p.wide)
 	row := wide + p.pad
 	return group{p.data[i*winoParts*spread(p.tiles*(p.wide+p.pad)):], wide, row, spread(p.tiles * row)}

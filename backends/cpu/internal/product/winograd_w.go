@@ -19,7 +19,7 @@ const (
 // core's L2; its sums are added to the others' at the end.
 //
 // Where there are more, the components of many tiles are shared, and a task multiplies one component
-// of them for 112 filters; its operands are in L2.
+// of them for 128 filters; its operands are in L2.
 //
 // Few tiles of many channels: the sums are weights four times over, which would be written and read
 // again for little work. A task takes a square of them, 64 filters by 64 channels in all components,
@@ -92,7 +92,7 @@ func (t *winoW) bySlabs() {
 	e := t.e
 	t.each = t.gx.unitsOf(winoBlock)
 	t.slabs = max(1, min(winoSlabs, t.gx.units*t.gx.across/winoSlab))
-	t.slab = ceil(ceil(t.gx.units, t.slabs), t.each) * t.each
+	t.slab = ceil(t.gx.units, t.slabs)
 	t.slabs = ceil(t.gx.units, t.slab)
 	t.du = e.components(t.slabs * winoParts * t.comp)
 	tiles := t.each * t.gx.across
@@ -278,7 +278,8 @@ func (t *winoW) back(s *slot, i int) {
 	for slab := 1; slab < t.slabs; slab++ {
 		for part := range winoParts {
 			at := part*t.comp + k0*t.c.C
-			addRows(t.du[at:at+(k1-k0)*t.c.C], t.du[slab*winoParts*t.comp+at:], true)
+			sum := t.du[at : at+(k1-k0)*t.c.C]
+			t.e.vec.Add(sum, sum, t.du[slab*winoParts*t.comp+at:][:len(sum)])
 		}
 	}
 	t.backward(s, t.du[k0*t.c.C:], t.c.C, k0, k1, 0, t.c.C)
