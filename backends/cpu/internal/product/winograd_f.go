@@ -66,8 +66,9 @@ func (t *winoF) runShared() {
 	tiles := t.block * t.in.across
 	e.reserve(winoParts*16 + max(t.in.stripLen(t.piece, 1),
 		rowParts(tiles, winoCols).len()+winoParts*spread(winoDepth*winoCols)+9*winoDepth*cols))
-	most := max(1, winoShared/t.vLen())
-	t.v = e.components(min(most, ceil(t.in.units, t.block)) * t.vLen())
+	blocks := ceil(t.in.units, t.block)
+	most := ceil(blocks, ceil(blocks, max(1, winoShared/t.vLen()))) // even shares
+	t.v = e.components(most * t.vLen())
 	for t.u0 = 0; t.u0 < t.in.units; t.u0 = t.u1 {
 		t.u1 = min(t.u0+most*t.block, t.in.units)
 		t.input = true
@@ -172,19 +173,29 @@ func (t *winoF) private(s *slot, i int) {
 	mem := s.floats(rowParts(tiles, winoCols).len())
 	in, res := t.in.span(u, end), t.res.span(u, end)
 	in.spread(s, &t.e.wino.Input, s.floats(t.in.stripLen(t.each, 1)), v, t.x, u, end, 1)
-	// While kernels multiply they fetch what comes next: where the results go, and the input of the block
-	// that this thread takes next if blocks go round.
-	next := u + t.e.pool.Threads()*t.each
-	s.ahead.clear()
-	s.ahead.units(&t.res, Operand{Data: t.out.Data}, u, end, 0)
-	s.ahead.units(&t.in, t.x, next, min(next+t.each, t.in.units), 1)
-	s.f.Ahead = s.ahead.list()
 	for col := 0; col < t.res.c; col += winoCols {
 		n := min(winoCols, t.res.c-col)
 		m := rowParts(tiles, n).on(mem)
 		filters := filterBlock{t.f.w[col*depth:], t.f.c.winoComp(), depth}
+		t.aheadOf(s, res, filters, col, n)
 		t.e.winoProducts(s, in, m.group(0), v.group(0), filters, false)
 		res.collect(s, &t.e.wino.Output, t.out, m.group(0), col)
 	}
 	t.res.done(t.out, u, end, 0, t.res.c, i)
+}
+
+// aheadOf has the products of a private block with n columns fetch their filters, one component before it
+// is used, unless all filters are in L2. After the last columns come the places of the results, and the
+// input of the block that this thread takes next if blocks go round.
+func (t *winoF) aheadOf(s *slot, res span, u filterBlock, col, n int) {
+	s.ahead.clear()
+	if u.depth > winoLeast {
+		s.ahead.add(u.data[u.comp:], u.comp, winoParts-1, n*u.depth)
+	}
+	if col+n == t.res.c {
+		next := res.u0 + t.e.pool.Threads()*t.each
+		s.ahead.units(&t.res, Operand{Data: t.out.Data}, res.u0, res.u1, 0)
+		s.ahead.units(&t.in, t.x, next, min(next+t.each, t.in.units), 1)
+	}
+	s.f.Ahead = s.ahead.list()
 }
