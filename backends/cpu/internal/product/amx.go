@@ -31,7 +31,9 @@ func (e *Engine) matrixGemm(g Gemm) bool {
 
 // tile runs one call of the matrix unit on blocks of rows×cols elements.
 func (e *Engine) tile(t *simd.TileM, rows, cols int) {
-	t.SetShape(rows, cols)
+	if r, c := t.Shape(); r != rows || c != cols {
+		t.SetShape(rows, cols)
+	}
 	e.mat.Tile[(rows-1)/16][(cols-1)/16](t)
 }
 

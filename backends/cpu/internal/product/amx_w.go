@@ -79,7 +79,7 @@ func (t *gradM) plan() {
 		t.units = ceil(pixels, unitPixels)
 	} else {
 		t.nb = 2
-		for t.nb < t.images && p.q*t.nb < 28 {
+		for t.nb < min(t.images, 32) && (p.q*t.nb < 28 || p.p*p.q*t.nb < unitPixels) {
 			t.nb *= 2
 		}
 		t.deep = ceil(p.q*t.nb/2, 16) * 16
@@ -175,25 +175,28 @@ func (t *gradM) Chunk(i int) {
 	}
 }
 
-// sums adds the products of a unit: 32 filters by 32 channels of one tap at a time.
+// sums adds the products of a unit: 32 filters by 32 channels of one tap at a time. All filters are
+// one call, as configuring the unit costs some three steps, and the channels' pairs stay in L1.
 func (t *gradM) sums(s *slot, r *rectM, out []float32, rows int, add bool) {
 	m := &s.m
-	m.Blocks, m.Segments, m.OffA, m.OffB, m.Steps = 1, rows, &t.offA[0], &t.offB[0], t.deep/16
+	m.Segments, m.OffA, m.OffB, m.Steps = rows, &t.offA[0], &t.offB[0], t.deep/16
 	m.LDA, m.LDB, m.LDC, m.Add = 4*t.rows*t.deep, 4*t.across, 4*t.taps*t.width, 0
 	if add {
 		m.Add = 1
 	}
-	for k := r.k0; k < r.k1; k += lot {
-		m.A = &r.turned[2*(k-r.k0)*t.rows*t.deep]
-		for c := r.c0; c < r.c1; c += lot {
-			for tap := range t.taps {
-				at := 0
-				if !t.flat {
-					y, x := tap/t.p.s, tap%t.p.s
-					at = y*t.row() + (x%t.p.stride*t.wide+x/t.p.stride)*t.nb/2
-				}
-				m.B = &r.strip[2*(at*t.across+c-r.c0)]
-				m.C = &out[(k*t.taps+tap)*t.width+c]
+	m.StepA, m.StepC = lot*m.LDA, lot*m.LDC
+	some := max(1, mostSteps/(rows*m.Steps))
+	for c := r.c0; c < r.c1; c += lot {
+		for tap := range t.taps {
+			at := 0
+			if !t.flat {
+				y, x := tap/t.p.s, tap%t.p.s
+				at = y*t.row() + (x%t.p.stride*t.wide+x/t.p.stride)*t.nb/2
+			}
+			m.B = &r.strip[2*(at*t.across+c-r.c0)]
+			for k := r.k0; k < r.k1; k += lot * m.Blocks {
+				m.A, m.C = &r.turned[2*(k-r.k0)*t.rows*t.deep], &out[(k*t.taps+tap)*t.width+c]
+				m.Blocks = max(1, min((r.k1-k)/lot, some))
 				t.e.tile(m, min(lot, r.k1-k), min(lot, r.c1-c))
 			}
 		}

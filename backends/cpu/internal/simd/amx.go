@@ -51,8 +51,8 @@ func (t *TileM) SetShape(rows, cols int) {
 	}
 }
 
-// shape is what SetShape was given.
-func (t *TileM) shape() (rows, cols int) {
+// Shape is what SetShape was given.
+func (t *TileM) Shape() (rows, cols int) {
 	return int(t.Config[48]) + int(t.Config[50]), int(t.Config[16]+t.Config[18]) / 4
 }
 
@@ -91,7 +91,7 @@ func MatrixGo() *Matrix {
 // tileM is TileM in plain Go. It rounds each product's sum by itself, as no kernel does: tests compare
 // with tolerance.
 func tileM(t *TileM) {
-	rows, cols := t.shape()
+	rows, cols := t.Shape()
 	offA, offB := unsafe.Slice(t.OffA, t.Segments), unsafe.Slice(t.OffB, t.Segments)
 	for block := range t.Blocks {
 		for i := range rows {
