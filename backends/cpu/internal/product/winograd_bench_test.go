@@ -45,7 +45,7 @@ func BenchmarkWinograd(b *testing.B) {
 				for range b.N {
 					for i := range runs {
 						r := &runs[i]
-						top = max(top, peak(pool, simd.Detect()))
+						top = max(top, longPeak(pool))
 						for range 9 {
 							r.best = min(r.best, took(pool, func() {
 								r.run(e, r.pass, Output{Data: r.out}, Operand{Data: r.x}, Operand{Data: r.w}, r.w)
@@ -57,6 +57,14 @@ func BenchmarkWinograd(b *testing.B) {
 			})
 		}
 	}
+}
+
+// longPeak is peak over a millisecond, beside which it does not count when the second thread begins.
+func longPeak(pool *par.Pool) float64 {
+	const loops, chunks = 4_000, 60
+	k := simd.ProductsOf(simd.Detect())
+	d := took(pool, func() { pool.For(chunks*pool.Threads(), func(int) { k.Peak(loops) }) })
+	return float64(k.PeakFlops*loops*chunks*pool.Threads()) / float64(d.Nanoseconds())
 }
 
 func winoRuns(batch [2]int, alloc func(int) []float32) (runs []winoRun) {
