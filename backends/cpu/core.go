@@ -195,10 +195,21 @@ func (b *Backend) operandOf(p *program, i int) product.Operand {
 	}
 	l := &b.jobs.load[i]
 	l.c = &k.inner[k.load[i]]
+	x := product.Operand{Load: l.chained, Near: l.c.sources(l.near[:0])}
 	if l.c.half {
-		return product.Operand{Load: l.chained, LoadHalf: l.half}
+		x.LoadHalf = l.half
 	}
-	return product.Operand{Load: l.chained}
+	return x
+}
+
+// sources returns the tensors as large as the chain that it reads or writes, as many as fit.
+func (c *chain) sources(list []product.Source) []product.Source {
+	for i := range c.slots {
+		if s := &c.slots[i]; s.kind == direct && len(list) < cap(list) {
+			list = append(list, product.Source{At: uintptr(s.p), Size: s.width})
+		}
+	}
+	return list
 }
 
 // outputOf is where the product writes its result: to memory if that is wanted, and through the
@@ -210,7 +221,7 @@ func (b *Backend) outputOf(p *program, result view) product.Output {
 	}
 	s := &b.jobs.store
 	s.c, s.v = &k.inner[k.epilogue], result
-	out := product.Output{Done: s.chained}
+	out := product.Output{Done: s.chained, Near: s.c.sources(s.near[:0])}
 	if result.p != nil && result.DType != tensor.BF16 {
 		out.Data = result.f32()
 	}

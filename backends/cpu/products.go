@@ -66,7 +66,7 @@ func (b *Backend) operand(i int, v view) product.Operand {
 		return product.Operand{Data: v.f32()}
 	}
 	b.jobs.load[i].v = v
-	return product.Operand{Load: b.jobs.load[i].f, Half: v.u16()}
+	return product.Operand{Load: b.jobs.load[i].f, Half: v.u16(), Near: append(b.jobs.load[i].near[:0], product.Source{At: uintptr(v.p), Size: 2})}
 }
 
 // result is v as a product writes it; BF16 is rounded tile by tile.
@@ -78,11 +78,16 @@ func (b *Backend) result(v view) product.Output {
 	return product.Output{Done: b.jobs.store.f}
 }
 
+// maxNear is the number of tensors beside a product that are fetched ahead.
+const maxNear = 4
+
 // A loader makes an operand for a product: it widens, or runs a prologue.
 type loader struct {
 	b *Backend
 	v view
 	c *chain
+
+	near [maxNear]product.Source
 
 	f, chained func(dst []float32, at int) // load and loadChain, made once
 	half       func(dst []uint16, at int)  // loadHalf, made once
@@ -99,6 +104,8 @@ type storer struct {
 	b *Backend
 	v view
 	c *chain
+
+	near [maxNear]product.Source
 
 	f, chained func(t product.Tile) // store and storeChain, made once
 }

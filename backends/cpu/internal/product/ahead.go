@@ -23,31 +23,40 @@ func (h *ahead) list() simd.Ahead {
 
 // add names rows of n elements at a pitch.
 func (h *ahead) add(x []float32, pitch, rows, n int) {
+	h.source(Source{At: uintptr(unsafe.Pointer(unsafe.SliceData(x))), Size: 4}, pitch, 0, rows, 0, n)
+}
+
+// source names rows [row, row+rows) and columns [col, col+n) of a matrix of pitch columns.
+func (h *ahead) source(x Source, pitch, row, rows, col, n int) {
+	at := x.At + uintptr((row*pitch+col)*x.Size)
 	if n == pitch {
 		rows, n = 1, rows*n
 	}
-	h.areas = append(h.areas, simd.Area{
-		At: uintptr(unsafe.Pointer(unsafe.SliceData(x))), Pitch: 4 * pitch, Rows: rows, Pairs: ceil(n, 32),
-	})
+	h.areas = append(h.areas, simd.Area{At: at, Pitch: pitch * x.Size, Rows: rows, Pairs: ceil(n*x.Size, 128)})
 }
 
-// operand names rows [row, row+rows) and columns [col, col+n) of x, if it is stored.
+// operand names the same of x, or of what its Load reads.
 func (h *ahead) operand(x Operand, pitch, row, rows, col, n int) {
 	if x.Load == nil {
 		h.add(x.Data[row*pitch+col:], pitch, rows, n)
+		return
+	}
+	for _, s := range x.Near {
+		h.source(s, pitch, row, rows, col, n)
 	}
 }
 
-// patches names the same of the patches of x, where these are single pixels.
+// patches names rows [row, row+rows) and columns [col, col+n) of the patches of x, where these are
+// single pixels.
 func (h *ahead) patches(p *patches, x Operand, row, rows, col, n int) {
-	if x.Load != nil || p.r*p.s != 1 || p.top != 0 || p.left != 0 {
+	if p.r*p.s != 1 || p.top != 0 || p.left != 0 {
 		return
 	}
 	for rows > 0 {
 		oh, ow := row/p.q, row%p.q // of all images
 		some := min(p.q-ow, rows)
 		at := ((oh/p.p*p.h+oh%p.p*p.stride)*p.w + ow*p.stride) * p.c
-		h.add(x.Data[at+col:], p.stride*p.c, some, n)
+		h.operand(x, p.stride*p.c, 0, some, at+col, n)
 		row, rows = row+some, rows-some
 	}
 }

@@ -146,6 +146,9 @@ func (t *gemmF) ahead(s *slot, c Tile, k0 int) {
 		if k0 = 0; t.copyC {
 			s.ahead.add(t.out.Data[c.Row*t.g.N+c.Col:], t.g.N, c.Rows, c.Cols)
 		}
+		for _, x := range t.out.Near {
+			s.ahead.source(x, t.g.N, c.Row, c.Rows, c.Col, c.Cols)
+		}
 		c = t.next(c)
 		switch {
 		case c.Cols <= 0:

@@ -169,7 +169,10 @@ func (c gemmCase) run(t *testing.T, e *Engine, a, b, old []float32) []float32 {
 
 // loaded makes x an operand that is made on the fly.
 func loaded(x []float32) Operand {
-	return Operand{Load: func(dst []float32, at int) { copy(dst, x[at:at+len(dst)]) }}
+	return Operand{
+		Load: func(dst []float32, at int) { copy(dst, x[at:at+len(dst)]) },
+		Near: []Source{{At: uintptr(unsafe.Pointer(unsafe.SliceData(x))), Size: 4}},
+	}
 }
 
 // naive returns the product in float64 and the sums of absolute products.

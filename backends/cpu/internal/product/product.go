@@ -24,10 +24,19 @@ type Operand struct {
 	// several goroutines at once and may be called more than once for an element.
 	Load func(dst []float32, at int)
 
+	Near []Source // what Load reads element for element
+
 	// Half and LoadHalf are the same for an operand of bf16 numbers, as the matrix unit reads it; of
 	// an operand that has one, Data or Load must be there too. Half counts where both are set.
 	Half     []uint16
 	LoadHalf func(dst []uint16, at int)
+}
+
+// A Source is a tensor that is read or written where a product is, to be fetched ahead of that: element
+// i lies Size·i bytes behind At.
+type Source struct {
+	At   uintptr
+	Size int
 }
 
 // An Output is a tensor as a product writes it.
@@ -44,6 +53,8 @@ type Output struct {
 	// have a row for each. Tiles that share a chunk and
 	// columns come in the order of their rows, one after another; others at the same time.
 	Done func(t Tile)
+
+	Near []Source // what Done reads and writes, element for element
 }
 
 // A Tile is a rectangle of an output viewed as a matrix.
