@@ -105,6 +105,14 @@ func OpName(op Op) string {
 	return name[strings.LastIndexByte(name, '.')+1:]
 }
 
+// FormOf is what kernels and times go by: OpName, or the parts of a fused op.
+func FormOf(op Op) string {
+	if f, ok := op.(*Fused); ok {
+		return f.Form()
+	}
+	return OpName(op)
+}
+
 // describe is op with its fields, as in "Conv2D{Stride:2 Pad:1}".
 func describe(op Op) string {
 	if f, ok := op.(*Fused); ok {

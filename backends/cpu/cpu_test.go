@@ -11,14 +11,29 @@ import (
 	"kith/tensor"
 )
 
-// levels runs f on a backend of each level; one that the machine lacks is a skip.
-func levels(t *testing.T, f func(t *testing.T, b *Backend)) {
+// TestLevels opens each level of the architecture; one that the machine lacks is a skip, here alone.
+func TestLevels(t *testing.T) {
 	for _, l := range simd.Known() {
+		t.Run(l.String(), func(t *testing.T) {
+			b, err := New(Options{Level: l.String()})
+			if err != nil {
+				testflag.Need(t, l.String(), err.Error())
+			}
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// levels runs f on a backend of each level that the machine has.
+func levels(t *testing.T, f func(t *testing.T, b *Backend)) {
+	for _, l := range simd.Levels() {
 		name := l.String()
 		t.Run(name, func(t *testing.T) {
 			b, err := New(Options{Level: name})
 			if err != nil {
-				testflag.Need(t, name, err.Error())
+				t.Fatal(err)
 			}
 			defer b.Close()
 			f(t, b)

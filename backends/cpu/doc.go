@@ -3,8 +3,8 @@
 //
 // Results are the same bits for any number of threads, and at the levels avx2, avx512, amx and neon,
 // but for products of BF16 (see Bits): work is cut by shape, sums have a fixed order. Memory comes
-// from an arena that is never given back nor zeroed before Close, so a training step in its steady
-// state allocates nothing.
+// from an arena that keeps what is freed, so a training step in its steady state allocates nothing;
+// only scratch that was outgrown goes back to the system before Close.
 //
 // Optional interfaces: [tensor.Prober], [tensor.Lowerer] (packs.go), [io.Closer].
 //

@@ -28,7 +28,7 @@ func (l layout) holders(p []tensor.Instr) []Holder {
 	}
 	of := map[string]*Holder{}
 	for r, op := range maker { // any order: sums, which are sorted then
-		form := formOf(op)
+		form := tensor.FormOf(op)
 		if of[form] == nil {
 			of[form] = &Holder{Form: form}
 		}
@@ -63,11 +63,4 @@ func (l layout) peak(n int) (at int) {
 		}
 	}
 	return at
-}
-
-func formOf(op tensor.Op) string {
-	if f, ok := op.(*tensor.Fused); ok {
-		return f.Form()
-	}
-	return tensor.OpName(op)
 }

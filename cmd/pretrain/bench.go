@@ -54,7 +54,7 @@ func benchCommand(name, short string, run func(root *tensor.Scope, o benchOption
 	f.BoolVar(&o.eager, "eager", false, "run each op at once instead of a plan")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.instructions, "instructions", false, "plan: list every instruction, and what is in memory at the peak")
-	f.BoolVar(&o.byShape, "by-shape", false, "ops: tell shapes apart")
+	f.BoolVar(&o.byShape, "by-shape", false, "ops: a line for each form and shapes of its inputs, not for each form")
 	f.StringVar(&o.only, "only", "", "shapes: those whose name begins so, such as matmul or r50")
 	set := addSettings(c, ofMachine)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
@@ -121,7 +121,7 @@ func printOps(root *tensor.Scope, o benchOptions, w io.Writer) error {
 	if o.json {
 		return json.NewEncoder(w).Encode(map[string]any{"device": root.Backend().Name(), "peaks": peaks, "ops": results})
 	}
-	if _, err := fmt.Fprintf(w, "%s batch %d on %s; at best here: %.1f GFLOP/s (multiply-adds), %.1f GB/s (scaling 64 MiB)\n%8s %6s %6s %9s %5s %7s %5s  form\n",
+	if _, err := fmt.Fprintf(w, "%s batch %d on %s; 100%% here is %.1f GFLOP/s (multiply-adds; Winograd and bf16 pass it) and %.1f GB/s (scaling 64 MiB)\n%8s %6s %6s %9s %5s %7s %5s  form\n",
 		o.model, o.batch, root.Backend().Name(), peaks.GFLOPS, peaks.GBS, "ms", "share", "count", "GFLOP/s", "peak", "GB/s", "copy"); err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func timeAll(root *tensor.Scope, program []tensor.Instr, clock func() time.Durat
 			}
 			took := float64(clock()-from) / 1e6
 			if r := &results[n]; r.Count == 0 {
-				*r = OpResult{Form: formOf(i.Op), Shapes: shapes(i.In), Count: 1, Ms: took, Kernel: kernel, flops: flops(i), traffic: bytesOf(i)}
+				*r = OpResult{Form: tensor.FormOf(i.Op), Shapes: shapes(i.In), Count: 1, Ms: took, Kernel: kernel, flops: flops(i), traffic: bytesOf(i)}
 			} else {
 				r.Ms = min(r.Ms, took)
 			}
@@ -121,13 +121,6 @@ func byKind(each []OpResult, byShape bool) []OpResult {
 	}
 	slices.SortStableFunc(kinds, func(a, b OpResult) int { return cmp.Compare(b.Ms, a.Ms) })
 	return kinds
-}
-
-func formOf(op tensor.Op) string {
-	if f, ok := op.(*tensor.Fused); ok {
-		return f.Form()
-	}
-	return tensor.OpName(op)
 }
 
 func bytesOf(i tensor.Instr) (n int) {
@@ -207,6 +200,9 @@ func MeasurePeaks(root *tensor.Scope, clock func() time.Duration) (p Peaks, err 
 	tensor.Set(x, slices.Repeat([]float32{1}, long))
 	scale, err := bestOf(root, clock, func(s *tensor.Scope) { s.Enter(x).Scale(0.5) })
 	p.GBS = round(2 * 4 * long / float64(scale))
+	if err == nil && (p.GFLOPS <= 0 || p.GBS <= 0) {
+		err = fmt.Errorf("the clock is too coarse to measure with")
+	}
 	return p, err
 }
 

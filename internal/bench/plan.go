@@ -53,7 +53,7 @@ func Plan(root *tensor.Scope, w Work) (*PlanResult, error) {
 	p := plan.Compile(root, st.program)
 	var b strings.Builder
 	for n, i := range p.Program() {
-		fmt.Fprintf(&b, "%5d  %-60s %s -> %s\n", n, formOf(i.Op), shapes(i.In), shapes(i.Out))
+		fmt.Fprintf(&b, "%5d  %-60s %s -> %s\n", n, tensor.FormOf(i.Op), shapes(i.In), shapes(i.Out))
 	}
 	r.Text = b.String() + p.String()
 	return r, nil

@@ -147,6 +147,34 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A save is told when it ends, while training goes on, not when the next one is due.
+func TestSaveTold(t *testing.T) {
+	dir, next := t.TempDir(), 0
+	var at []int // steps done when a checkpoint was told
+	j := newJob(t, dir, func(j *Job) { j.SaveEvery, j.LogEvery = Every{Steps: 8}, 1 })
+	j.Events = func(e Event) {
+		switch {
+		case e.Kind == "event" && e.Name == "checkpoint":
+			at = append(at, e.Step)
+		case e.Kind == "train" && e.Step == next+2: // slow steps, so that the save of step next ends among them
+			for range 500 {
+				if _, err := os.Stat(filepath.Join(dir, "checkpoints", checkpoint.Name(next))); next == 0 || err == nil {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(100 * time.Millisecond) // between its last rename and its word
+			next += 8
+		}
+	}
+	if _, err := Run(context.Background(), j, New()); err != nil {
+		t.Fatal(err)
+	}
+	if len(at) != 3 || at[0] >= 16 || at[1] >= 24 {
+		t.Errorf("saves of steps 8, 16 and 24 told at %v", at)
+	}
+}
+
 // Stopped after any step and gone on with, the run ends in the same bytes: in mid-epoch, at the end
 // of warm-up, at that of an epoch, where the queue wraps, twice, and inside an evaluation. It may go
 // on with other threads and workers.

@@ -61,7 +61,7 @@ func compare(peer string, ours, theirs table) error {
 		}
 		ratio := a.GFLOPS / theirs[key].GFLOPS
 		logs, n = logs+math.Log(ratio), n+1
-		fmt.Printf("| %s | %s | %.0f | %.2f | %.0f | **%.2f** |\n", key[0], key[1], a.GFLOPS, a.GFLOPS/a.Peak, theirs[key].GFLOPS, ratio)
+		fmt.Printf("| %s | %s | %.0f | %.0f %% | %.0f | **%.2f** |\n", key[0], key[1], a.GFLOPS, 100*a.GFLOPS/a.Peak, theirs[key].GFLOPS, ratio)
 	}
 	if n == 0 {
 		return fmt.Errorf("kith and %s have no shape in common", peer)

@@ -1,5 +1,5 @@
-// Package arena is memory outside the Go heap, in huge pages, that is never given back before
-// Close and never zeroed again.
+// Package arena is memory outside the Go heap, in huge pages, that is kept for the next block of its
+// size, as it is. Only Release, for memory that nothing will ask for again, gives pages back.
 //
 // A fresh page costs 0.5 to 2 s a GiB, and memory that the Go runtime zeroes anew 50 ms a GiB; a
 // training step asks for the same sizes over and over. So freed blocks go to lists by size class

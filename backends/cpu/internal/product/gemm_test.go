@@ -92,10 +92,15 @@ func gammaK(t *testing.T, got []float32, want, abs []float64, k int) {
 // poisoned returns scratch full of NaN: what a product reads before writing it shows.
 func poisoned(n int) []float32 {
 	x := make([]float32, n)
+	poison(x)
+	return x
+}
+
+// poison fills scratch that is given back: what a product still reads of it shows, too.
+func poison(x []float32) {
 	for i := range x {
 		x[i] = float32(math.NaN())
 	}
-	return x
 }
 
 // engines calls f for every level and number of threads; 1 thread comes first.
@@ -103,7 +108,7 @@ func engines(t testing.TB, opt Options, f func(name string, e *Engine)) {
 	for _, l := range simd.Levels() {
 		for _, threads := range []int{1, 2, 3, 7} {
 			pool := par.New(threads)
-			opt.Alloc = poisoned
+			opt.Alloc, opt.Free = poisoned, poison
 			f(fmt.Sprintf("%v/threads=%d", l, threads), New(pool, l, opt))
 			pool.Close()
 		}

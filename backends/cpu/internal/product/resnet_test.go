@@ -69,7 +69,7 @@ func TestResNetConvs(t *testing.T) {
 	const sample = 200
 	pool := par.New(2)
 	defer pool.Close()
-	direct, auto := New(pool, simd.Detect(), Options{Strict: true, Alloc: poisoned}), New(pool, simd.Detect(), Options{Alloc: poisoned})
+	direct, auto := New(pool, simd.Detect(), Options{Strict: true, Alloc: poisoned, Free: poison}), New(pool, simd.Detect(), Options{Alloc: poisoned, Free: poison})
 	for _, shape := range resnetConvs {
 		c := shape.Conv
 		c.N = 2
@@ -105,7 +105,7 @@ func TestResNetConvs(t *testing.T) {
 func TestLargeGemm(t *testing.T) {
 	pool := par.New(2)
 	defer pool.Close()
-	e := New(pool, simd.Detect(), Options{Alloc: poisoned})
+	e := New(pool, simd.Detect(), Options{Alloc: poisoned, Free: poison})
 	for _, g := range []Gemm{
 		{M: 392, N: 512, K: 2048, TransB: true}, {M: 1000, N: 1100, K: 640}, {M: 3136, N: 64, K: 64},
 		{M: 64, N: 2048, K: 2048, TransB: true}, {M: 256, N: 64, K: 6272, TransA: true}, {M: 2048, N: 512, K: 98, TransA: true},

@@ -35,7 +35,7 @@ func TestWinogradAccuracy(t *testing.T) {
 	const sample = 2000
 	pool := par.New(2)
 	defer pool.Close()
-	e := New(pool, simd.Detect(), Options{Alloc: poisoned})
+	e := New(pool, simd.Detect(), Options{Alloc: poisoned, Free: poison})
 	for _, s := range winoShapes {
 		c := Conv{N: 8, H: s.side, W: s.side, C: s.wide, K: s.wide, R: 3, S: 3, Stride: 1, Pad: 1}
 		for !e.winograd(c) {
