@@ -140,16 +140,6 @@ func (s *scratch) bytes(n int) unsafe.Pointer {
 	return p
 }
 
-// owns tells whether p points at what was handed out.
-func (s *scratch) owns(p unsafe.Pointer) bool {
-	for _, block := range s.blocks {
-		if uintptr(p)-uintptr(unsafe.Pointer(unsafe.SliceData(block.Data))) < uintptr(len(block.Data)) {
-			return true
-		}
-	}
-	return false
-}
-
 // floats returns n float32, undefined.
 func (s *scratch) floats(n int) []float32 { return floats(s.bytes(4*n), n) }
 
