@@ -26,8 +26,12 @@ func (h *ahead) add(x []float32, pitch, rows, n int) {
 	h.source(Source{At: uintptr(unsafe.Pointer(unsafe.SliceData(x))), Size: 4}, pitch, 0, rows, 0, n)
 }
 
-// source names rows [row, row+rows) and columns [col, col+n) of a matrix of pitch columns.
+// source names rows [row, row+rows) and columns [col, col+n) of a matrix of pitch columns. An area of
+// nothing would end the kernels' list, and is left out.
 func (h *ahead) source(x Source, pitch, row, rows, col, n int) {
+	if rows <= 0 || n <= 0 {
+		return
+	}
 	at := x.At + uintptr((row*pitch+col)*x.Size)
 	if n == pitch {
 		rows, n = 1, rows*n
@@ -35,10 +39,11 @@ func (h *ahead) source(x Source, pitch, row, rows, col, n int) {
 	h.areas = append(h.areas, simd.Area{At: at, Pitch: pitch * x.Size, Rows: rows, Pairs: ceil(n*x.Size, 128)})
 }
 
-// operand names the same of x, or of what its Load reads.
+// operand names the same of x, or of what its Load reads. Rows may lie past the end, where a gradient
+// has none and the kernel reads zeros: an address that is only fetched needs no memory behind it.
 func (h *ahead) operand(x Operand, pitch, row, rows, col, n int) {
 	if x.Load == nil {
-		h.add(x.Data[row*pitch+col:], pitch, rows, n)
+		h.source(Source{At: uintptr(unsafe.Pointer(unsafe.SliceData(x.Data))), Size: 4}, pitch, row, rows, col, n)
 		return
 	}
 	for _, s := range x.Near {

@@ -51,9 +51,13 @@ func spreadHalf(n int) int { return (ceil(n, 32) | 1) * 32 }
 // padded rounds a depth up to whole steps.
 func padded(k int) int { return ceil(k, lot) * lot }
 
-// narrow sets dst to elements from at on as bf16, a run as for Load; tmp is as long, if the operand
-// can only be loaded as float32.
+// narrow sets dst to elements from at on as bf16: whole pixels, or a pixel longer than a run of Load,
+// which goes in pieces. tmp has mostLoad elements, for what can only be loaded as float32.
 func (e *Engine) narrow(dst []uint16, x Operand, at int, tmp []float32) {
+	for x.Half == nil && len(dst) > mostLoad {
+		e.narrow(dst[:mostLoad], x, at, tmp)
+		dst, at = dst[mostLoad:], at+mostLoad
+	}
 	switch {
 	case x.Half != nil:
 		copy(dst, x.Half[at:])

@@ -93,8 +93,8 @@ func (t *stripM) plan(depth int) {
 		t.tall = (t.rows-1)*t.stride + reach + t.top
 		return t.rows*pixels*t.group <= taskSums && t.tall*t.stride*t.wide*images*t.c <= taskStrip
 	}
-	for !fits() && t.rows > 1 {
-		t.rows = ceil(high, ceil(high, t.rows)+1)
+	for pieces := 2; !fits() && t.rows > 1; pieces++ {
+		t.rows = ceil(high, pieces)
 	}
 	t.blocks, t.groups = ceil(high, max(t.rows, 1)), ceil(t.images, images)
 	for t.groups*t.blocks*ceil(t.n, max(t.group, 1)) < leastWork && t.group > 4*cols {

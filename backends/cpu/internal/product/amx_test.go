@@ -2,6 +2,7 @@ package product
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -115,6 +116,25 @@ func TestMatrixConv(t *testing.T) {
 	}
 }
 
+// Maps so large, or so deep, that a task takes a part of the rows: too much work to compute here, but
+// cutting it must come to an end.
+func TestMatrixCuts(t *testing.T) {
+	for _, s := range [][3]int{{224, 64, 64}, {200, 64, 64}, {200, 256, 256}, {128, 128, 128}, {96, 256, 256}, {56, 256, 512}, {64, 512, 512}, {28, 512, 2048}} {
+		for _, r := range []int{1, 3, 5, 7, 11} {
+			for stride := range 3 {
+				c := Conv{N: 2, H: s[0], W: s[0], C: s[1], K: s[2], R: r, S: r, Stride: stride + 1, Pad: r / 2, Half: true}
+				matrixEngines(t, func(t *testing.T, e *Engine) {
+					for _, p := range []Pass{Forward, GradX, GradW} {
+						if n := e.Chunks(c, p); n < 1 {
+							t.Errorf("%+v, %s: %d chunks", c, passNames[p], n)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
 // Products of matrices of bf16 numbers.
 func TestMatrixGemm(t *testing.T) {
 	for _, c := range gemmCases() {
@@ -144,6 +164,23 @@ func TestMatrixGemm(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Rows longer than what Load is asked for at once go in pieces.
+func TestMatrixLongRows(t *testing.T) {
+	c := gemmCase{Gemm: Gemm{M: 4, N: 5, K: mostLoad + 3616, Half: true}, load: true}
+	r := rand.New(rand.NewPCG(3, 5))
+	a, b, old := random(r, c.M*c.K), random(r, c.K*c.N), random(r, c.M*c.N)
+	round(a)
+	round(b)
+	want, abs := c.naive(a, b, old)
+	matrixEngines(t, func(t *testing.T, e *Engine) {
+		for i, v := range c.run(t, e, a, b, old) {
+			if !(math.Abs(float64(v)-want[i]) <= 1e-6*abs[i]) {
+				t.Errorf("element %d: %v, want %v", i, v, want[i])
+			}
+		}
+	})
 }
 
 // The matrix unit allocates nothing in the steady state either.

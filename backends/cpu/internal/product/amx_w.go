@@ -91,7 +91,7 @@ func (t *gradM) plan() {
 	}
 	t.across, t.down = ceil(t.width, lot)*lot, ceil(t.k, lot)*lot
 	for t.across*t.down*t.taps > rectangle && max(t.across, t.down) > lot {
-		if t.down >= t.across/2 { // x, with its halo, costs more to bring into pairs
+		if t.down > lot && t.down >= t.across/2 { // x, with its halo, costs more to bring into pairs
 			t.down = ceil(t.down/2, lot) * lot
 		} else {
 			t.across = ceil(t.across/2, lot) * lot
@@ -169,8 +169,8 @@ func (t *gradM) Chunk(i int) {
 		t.sums(s, &r, out, rows, u > slab*t.slab)
 	}
 	if t.units == 0 {
-		for k := r.k0; k < r.k1; k++ {
-			clear(out[k*t.taps*t.width:][:t.taps*t.width])
+		for row := r.k0 * t.taps; row < r.k1*t.taps; row++ {
+			clear(out[row*t.width:][r.c0:r.c1])
 		}
 	}
 }

@@ -31,6 +31,8 @@ func convCases() []Conv {
 		{N: 1, H: 11, W: 13, C: 4, K: 9, R: 2, S: 3, Stride: 3, Pad: 0},
 		{N: 1, H: 9, W: 9, C: 4, K: 9, R: 1, S: 2, Stride: 4, Pad: 1},
 		{N: 1, H: 10, W: 3, C: 64, K: 64, R: 4, S: 2, Stride: 1, Pad: 1},
+		{N: 1, H: 8, W: 8, C: 32, K: 640, R: 3, S: 3, Stride: 2, Pad: 0}, // gradX: phases larger than dy
+		{N: 1, H: 6, W: 6, C: 64, K: 64, R: 9, S: 9, Stride: 1, Pad: 4},
 	}
 	return list
 }
