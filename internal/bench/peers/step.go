@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,34 +26,47 @@ func steps(args []string) error {
 	defer done()
 	fmt.Println("| model | batch | threads | precision | kith views/s | PyTorch views/s | ratio | memory, kith / PyTorch |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
-	for _, model := range strings.Split(*models, ",") {
-		for _, batch := range strings.Split(*batches, ",") {
-			for _, n := range strings.Split(*threads, ",") {
-				for _, p := range strings.Split(*precisions, ",") {
+	each := func(text string, f func(string) error) (err error) {
+		for _, v := range strings.Split(text, ",") {
+			err = errors.Join(err, f(v))
+		}
+		return err
+	}
+	return each(*models, func(model string) error {
+		return each(*batches, func(batch string) error {
+			return each(*threads, func(n string) error {
+				return each(*precisions, func(p string) error {
 					common := []string{"--model", model, "--batch", batch, "--threads", n, "--precision", p}
-					ours := append([]string{"bench", "step", "--json"}, common...)
-					theirs := [][]string{append([]string{"torch_nnclr_step.py"}, common...)}
-					if *compile {
-						theirs = append(theirs, append(theirs[0][:len(theirs[0]):len(theirs[0])], "--compile"))
+					ours, theirs, err := duel(pretrain, *python, common, *compile, *rounds)
+					if err == nil {
+						fmt.Printf("| %s | %s | %s | %s | %.1f | %.1f (%s) | **%.2f** | %.2f / %.2f GiB = %.2f |\n", model, batch, n, p,
+							ours.ViewsBest, theirs.ViewsBest, theirs.Version, ours.ViewsBest/theirs.ViewsBest,
+							ours.PeakGiB, theirs.PeakGiB, ours.PeakGiB/theirs.PeakGiB)
 					}
-					var a, b record
-					for range *rounds {
-						if err := better(&a, pretrain, ours); err != nil {
-							return err
-						}
-						for _, t := range theirs {
-							if err := better(&b, *python, t); err != nil {
-								return err
-							}
-						}
-					}
-					fmt.Printf("| %s | %s | %s | %s | %.1f | %.1f (%s) | **%.2f** | %.2f / %.2f GiB = %.2f |\n", model, batch, n, p,
-						a.ViewsBest, b.ViewsBest, b.Version, a.ViewsBest/b.ViewsBest, a.PeakGiB, b.PeakGiB, a.PeakGiB/b.PeakGiB)
-				}
+					return err
+				})
+			})
+		})
+	})
+}
+
+// duel times one setting with kith and PyTorch in turns, and gives the best of each.
+func duel(pretrain, python string, common []string, compile bool, rounds int) (ours, theirs record, err error) {
+	peers := [][]string{append([]string{"torch_nnclr_step.py"}, common...)}
+	if compile {
+		peers = append(peers, append(slices.Clone(peers[0]), "--compile"))
+	}
+	for range rounds {
+		if err := better(&ours, pretrain, append([]string{"bench", "step", "--json"}, common...)); err != nil {
+			return ours, theirs, err
+		}
+		for _, p := range peers {
+			if err := better(&theirs, python, p); err != nil {
+				return ours, theirs, err
 			}
 		}
 	}
-	return nil
+	return ours, theirs, nil
 }
 
 // better keeps the faster of best and a new run.

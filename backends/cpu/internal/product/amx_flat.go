@@ -68,7 +68,7 @@ func (t *flatM) Chunk(i int) {
 	}
 	tile := Tile{Data: sums, Pitch: t.group, Row: m0, Rows: rows, Col: n0, Cols: n1 - n0, Chunk: chunk}
 	if t.w.to != nil {
-		t.scatter(tile)
+		t.w.to.store(t.out, tile, t.g.N)
 		return
 	}
 	t.out.finish(tile, t.g.N)
@@ -86,7 +86,7 @@ func (t *flatM) rowsOf(s *slot, m0, rows int) (a []uint16, lda int) {
 	a = s.halves(t.rows * lda)
 	tmp := s.floats(mostLoad)
 	if t.w.im != nil {
-		t.w.im.gatherHalf(t.e, a, lda, t.a, m0, rows, t.g.K, tmp)
+		t.w.im.gatherHalf(t.e, a, lda, t.a, m0, rows, tmp)
 	} else {
 		t.e.narrowRows(a, lda, t.a, t.g.K, m0, rows, 0, t.g.K, tmp)
 	}
@@ -115,16 +115,8 @@ func (t *flatM) panel(s *slot, c []float32, a []uint16, lda, rows int, b []uint1
 	}
 }
 
-// scatter sets or adds rows of a tile to their pixels.
-func (t *flatM) scatter(c Tile) {
-	for r := range c.Rows {
-		dst := t.out.Data[t.w.to.row(c.Row+r)*t.g.N+c.Col:][:c.Cols]
-		addRows(dst, c.Data[r*c.Pitch:][:c.Cols], t.out.Add)
-	}
-}
-
 // gatherHalf is gather for whole rows of bf16 elements.
-func (p *patches) gatherHalf(e *Engine, dst []uint16, ld int, x Operand, row, rows, k int, tmp []float32) {
+func (p *patches) gatherHalf(e *Engine, dst []uint16, ld int, x Operand, row, rows int, tmp []float32) {
 	line := p.s * p.c
 	pixel := row % (p.p * p.q)
 	image, oh, ow := row/(p.p*p.q), pixel/p.q, pixel%p.q

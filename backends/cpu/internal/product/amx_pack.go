@@ -138,10 +138,3 @@ func (t *turnM) Chunk(i int) {
 		t.e.mat.Interleave(&panel[0], &rows[0], &rows[cols], cols, padded(depth)/2, 2*cols, 2*cols)
 	}
 }
-
-// tapOf is the filter tap that is number tap of a phase, in the order of windows of dy.
-func (c Conv) tapOf(f phase, tap int) int {
-	r := f.tapR + (f.r-1-tap/f.s)*f.step
-	s := f.tapS + (f.s-1-tap%f.s)*f.step
-	return r*c.S + s
-}

@@ -226,7 +226,7 @@ func (t *gradM) matrix(r *rectM, dst []uint16, ld int, x Operand, im *patches, p
 			src, step = r.lines[0], n
 			if im != nil {
 				step = pitch
-				im.gatherHalf(t.e, src, step, x, row+done, some, pitch, r.tmp)
+				im.gatherHalf(t.e, src, step, x, row+done, some, r.tmp)
 				src = src[col:]
 			} else {
 				t.e.narrowRows(src, step, x, pitch, row+done, some, col, n, r.tmp)

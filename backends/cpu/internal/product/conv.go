@@ -284,11 +284,16 @@ func (t *turnTask) Chunk(i int) {
 			dst = dst[panels(c.C)*cols*taps*c.K:]
 			continue
 		}
-		r := f.tapR + (f.r-1-i/f.s)*f.step
-		s := f.tapS + (f.s-1-i%f.s)*f.step
-		t.tap(dst[i*c.K*cols:], t.w[(r*c.S+s)*c.C:], taps)
+		t.tap(dst[i*c.K*cols:], t.w[c.tapOf(f, i)*c.C:], taps)
 		return
 	}
+}
+
+// tapOf is the filter tap that is number tap of a phase, in the order of windows of dy.
+func (c Conv) tapOf(f phase, tap int) int {
+	r := f.tapR + (f.r-1-tap/f.s)*f.step
+	s := f.tapS + (f.s-1-tap%f.s)*f.step
+	return r*c.S + s
 }
 
 // tap packs w[k][tap] for all filters: 32 channels of each are contiguous.

@@ -87,7 +87,7 @@ func (t *gemmF) Chunk(i int) {
 		t.blockOf(s, tile, abuf, cbuf)
 		switch {
 		case t.w.to != nil:
-			t.scatter(tile)
+			t.w.to.store(t.out, tile, t.g.N)
 		case t.copyC:
 			tile = t.store(tile)
 		}
@@ -186,14 +186,6 @@ func (t *gemmF) next(c Tile) Tile {
 	}
 	c.Rows = min(t.block, t.g.M-c.Row, (c.Chunk+1)*rows-c.Row)
 	return c
-}
-
-// scatter sets or adds rows of a tile to their pixels.
-func (t *gemmF) scatter(c Tile) {
-	for r := range c.Rows {
-		dst := t.out.Data[t.w.to.row(c.Row+r)*t.g.N+c.Col:][:c.Cols]
-		addRows(dst, c.Data[r*c.Pitch:][:c.Cols], t.out.Add)
-	}
 }
 
 // store moves a tile of sums to the output.

@@ -132,3 +132,11 @@ func (s *scatter) row(i int) int {
 	n, pixel := i/(s.rows*s.columns), i%(s.rows*s.columns)
 	return (n*s.h+s.h0+pixel/s.columns*s.step)*s.w + s.w0 + pixel%s.columns*s.step
 }
+
+// store sets or adds rows of a tile to their pixels, of n columns.
+func (s *scatter) store(out Output, c Tile, n int) {
+	for r := range c.Rows {
+		dst := out.Data[s.row(c.Row+r)*n+c.Col:][:c.Cols]
+		addRows(dst, c.Data[r*c.Pitch:][:c.Cols], out.Add)
+	}
+}

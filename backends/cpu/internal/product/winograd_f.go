@@ -37,9 +37,7 @@ func (e *Engine) runWinograd(out Output, x Operand, f filterSource) {
 	depth, n := f.sides()
 	t := &e.winoF
 	*t = winoF{e: e, in: gridOf(c.N, c.H, c.W, depth), res: gridOf(c.N, c.H, c.W, n), x: x, f: f, out: out}
-	if out.Data == nil {
-		t.out.Data = e.hold(c.N * c.H * c.W * n)
-	}
+	e.whole(&t.out, c.N*c.H*c.W*n)
 	t.each = winoChunk(&t.in)
 	if t.f.transformed() {
 		tiles := t.in.across * t.each

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"kith/internal/testflag"
 )
 
 // Instructions that the assembler does not know are words in the text, each beside what it means: a
@@ -16,7 +18,7 @@ import (
 func TestWordsMeanWhatTheySay(t *testing.T) {
 	objdump, err := exec.LookPath("aarch64-linux-gnu-objdump")
 	if err != nil {
-		t.Skip("no aarch64-linux-gnu-objdump: install binutils-aarch64-linux-gnu")
+		testflag.Need(t, "objdump", "install binutils-aarch64-linux-gnu")
 	}
 	text, err := os.ReadFile("neon_arm64.s")
 	if err != nil {
@@ -25,7 +27,8 @@ func TestWordsMeanWhatTheySay(t *testing.T) {
 	var code []byte
 	var meant []string
 	seen := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^\tWORD \$0x(\w{8}) // (.+)$`).FindAllStringSubmatch(string(text), -1) {
+	words := regexp.MustCompile(`(?m)^\tWORD \$0x(\w{8}) // (.+)$`).FindAllStringSubmatch(string(text), -1)
+	for _, m := range words {
 		if seen[m[0]] {
 			continue
 		}
@@ -36,8 +39,8 @@ func TestWordsMeanWhatTheySay(t *testing.T) {
 		}
 		code, meant = binary.LittleEndian.AppendUint32(code, uint32(w)), append(meant, m[2])
 	}
-	if all := strings.Count(string(text), "WORD"); len(meant) == 0 || all == 0 {
-		t.Fatalf("%d words, %d read", all, len(meant))
+	if all := strings.Count(string(text), "\tWORD"); all == 0 || len(words) != all {
+		t.Fatalf("%d words, %d with what they mean beside them", all, len(words))
 	}
 	file := filepath.Join(t.TempDir(), "words")
 	if err := os.WriteFile(file, code, 0o666); err != nil {
