@@ -54,6 +54,14 @@ func (g Gemm) cut() (block, each int) {
 	return block, each
 }
 
+// local reports whether each panel is packed by the thread that needs it, and used for all rows at
+// once: they stay in L2, are enough to pay for a panel, and columns are enough to share out. Panels
+// that were packed before the product come out of L3, or out of the other core's L2.
+func (g Gemm) local() bool {
+	few := g.M > 2*lowRows && g.M <= 5*blockRows && g.M*g.K <= farPanels
+	return few && g.N >= 1024 && g.K > 0 && g.depthBlock() == g.K
+}
+
 // half reports whether a product is computed with dot products of bf16 pairs.
 func (e *Engine) half(g Gemm) bool {
 	able := e.kern.HalfFast || e.opt.Half && e.kern.HalfF[1] != nil
@@ -72,6 +80,10 @@ func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 		return
 	case !e.Packs(g):
 		e.gemmLow(out, a, b, g)
+		return
+	}
+	if a.Load == nil && b.Load == nil && out.Done == nil && g.local() && !e.half(g) && !e.matrixGemm(g) {
+		e.runF(out, a, nil, g, window{pitchA: g.K, b: b})
 		return
 	}
 	packed := e.share(e.PackedLen(g))

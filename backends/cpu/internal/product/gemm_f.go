@@ -7,6 +7,7 @@ type window struct {
 	pitchA int      // elements from row to row of a, where a is a matrix
 	im     *patches // a is the patches of a map
 	to     *scatter // rows of the result go to the pixels of a phase
+	b      Operand  // what panels are packed from, by whoever needs one, where none are given
 }
 
 // A gemmF is a product by family F: rows of a stand where they are, b is packed. A chunk is a
@@ -17,6 +18,7 @@ type gemmF struct {
 	out    Output
 	a      Operand
 	packed []float32
+	pack   packTask // makes panels where none are given, one at a time, each for all rows
 	w      window
 
 	chunks, block, each int // row chunks, rows of a block, blocks of a chunk
@@ -39,18 +41,29 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 	t := &e.gemmF
 	*t = gemmF{e: e, g: g, out: out, a: a, packed: packed, w: w, depth: g.depthBlock()}
 	t.block, t.each = g.cut()
+	if packed == nil {
+		t.pack = packTask{e: e, b: w.b, n: g.N, k: g.K, trans: g.TransB}
+		t.block, t.each = g.M, 1
+	}
 	t.chunks = ceil(g.M, t.block*t.each)
 	// Rows a multiple of 4 KiB apart would share one set of L1.
 	t.half = e.half(g)
 	t.copyA = t.half || a.Load != nil || w.im != nil || w.pitchA*4%4096 == 0
 	t.group = t.columns()
-	t.far = !t.half && t.group*g.K > farPanels
+	t.far = packed != nil && !t.half && t.group*g.K > farPanels
 	// Rows of the result a multiple of 8 KiB apart crowd into a sixteenth of L2, block after block.
 	t.copyC = out.Data != nil && w.to == nil && g.N*4%8192 == 0 && g.K > t.depth
-	if t.pitch = t.group; t.copyC {
+	switch {
+	case t.copyC:
 		t.pitch = spread(t.group)
+	case packed != nil:
+		t.pitch = t.group
 	}
-	e.reserve(2*t.block*spread(t.depth) + t.block*(t.pitch+cols))
+	need := 2*t.block*spread(t.depth) + t.block*(t.pitch+cols)
+	if packed == nil {
+		need += cols * t.depth
+	}
+	e.reserve(need)
 	e.pool.Run(t.chunks*ceil(g.N, t.group), t)
 	*t = gemmF{}
 }
@@ -59,11 +72,14 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 // is in use at a time; they are narrower when there are few rows to share out, but not where that
 // would copy the rows many times.
 func (t *gemmF) columns() int {
-	group, least := 1024, 128
-	if t.copyA {
+	group, least, want := 1024, 128, wantTasks
+	switch {
+	case t.packed == nil: // each group reads all rows
+		least, want = cols, 2*t.e.pool.Threads()
+	case t.copyA:
 		least = 512
 	}
-	for group > least && t.chunks*ceil(t.g.N, group) < wantTasks {
+	for group > least && t.chunks*ceil(t.g.N, group) < want {
 		group /= 2
 	}
 	return min(group, panels(t.g.N)*cols)
@@ -77,6 +93,10 @@ func (t *gemmF) Chunk(i int) {
 	n1 := min(n0+t.group, t.g.N)
 	abuf := s.floats(2 * t.block * spread(t.depth))
 	cbuf := s.floats(t.block * (t.pitch + cols))
+	var panel []float32
+	if t.packed == nil {
+		panel = s.floats(cols * t.depth)
+	}
 	rows := t.block * t.each
 	for m0 := chunk * rows; m0 < min((chunk+1)*rows, t.g.M); m0 += t.block {
 		tile := Tile{Row: m0, Rows: min(t.block, t.g.M-m0), Col: n0, Cols: n1 - n0, Chunk: chunk}
@@ -84,7 +104,7 @@ func (t *gemmF) Chunk(i int) {
 		if t.direct() {
 			tile.Data, tile.Pitch = t.out.Data[m0*t.g.N+n0:], t.g.N
 		}
-		t.blockOf(s, tile, abuf, cbuf)
+		t.blockOf(s, tile, abuf, cbuf, panel)
 		switch {
 		case t.w.to != nil:
 			t.w.to.store(t.out, tile, t.g.N)
@@ -101,7 +121,7 @@ func (t *gemmF) Chunk(i int) {
 func (t *gemmF) direct() bool { return t.out.Data != nil && t.w.to == nil && !t.copyC }
 
 // blockOf computes one block of rows in all depth blocks.
-func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
+func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf, panel []float32) {
 	add := t.out.Add && t.direct()
 	if t.g.K == 0 && !add {
 		for r := range c.Rows {
@@ -110,7 +130,9 @@ func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
 	}
 	for k0 := 0; k0 < t.g.K; k0 += t.depth {
 		depth := min(t.depth, t.g.K-k0)
-		t.ahead(s, c, k0)
+		if t.packed != nil {
+			t.ahead(s, c, k0)
+		}
 		a, pitch := t.rowsOf(abuf, c.Row, c.Rows, k0, depth)
 		table, all, done := &t.e.kern.F, t.g.K, k0
 		if t.half {
@@ -118,7 +140,13 @@ func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf []float32) {
 			a, pitch, depth = t.pairs(abuf, a, pitch, c.Rows, depth)
 		}
 		for n := 0; n < c.Cols; n += cols {
-			b := t.packed[((c.Col+n)/cols*all+done)*cols:]
+			b := panel
+			if t.packed != nil {
+				b = t.packed[((c.Col+n)/cols*all+done)*cols:]
+			} else {
+				t.pack.panel(s, panel, c.Col+n, k0, depth)
+				t.aheadLocal(s, c, n)
+			}
 			if wide := c.Cols - n; wide < cols {
 				edge := cbuf[t.block*t.pitch:]
 				t.e.product(table, s, edge, cols, a, pitch, b, c.Rows, depth, false)
@@ -174,6 +202,22 @@ func (t *gemmF) ahead(s *slot, c Tile, k0 int) {
 // aheadPanel names a block of the panel that begins with column n.
 func (t *gemmF) aheadPanel(s *slot, n, k0 int) {
 	s.ahead.add(t.packed[(n/cols*t.g.K+k0)*cols:], 0, 1, min(t.depth, t.g.K-k0)*cols)
+}
+
+// aheadLocal has the panel at column n of a block fetch what the next one is packed from, and its part of
+// the result.
+func (t *gemmF) aheadLocal(s *slot, c Tile, n int) {
+	s.ahead.clear()
+	if n += cols; n < c.Cols {
+		wide := min(cols, c.Cols-n)
+		s.ahead.add(c.Data[n:], t.g.N, c.Rows, wide)
+		if t.g.TransB {
+			s.ahead.operand(t.w.b, t.g.K, c.Col+n, wide, 0, t.g.K)
+		} else {
+			s.ahead.operand(t.w.b, t.g.N, 0, t.g.K, c.Col+n, wide)
+		}
+	}
+	s.f.Ahead = s.ahead.list()
 }
 
 // next returns the rows and columns of the block after c; no columns if there is none.
