@@ -21,6 +21,15 @@ type record struct {
 	Peak      float64 `json:"peak_gflops"` // kith: multiply-adds in registers, in the same process
 	ViewsBest float64 `json:"views_per_s_best"`
 	PeakGiB   float64 `json:"peak_gib"`
+	Compiled  bool    `json:"compile"` // PyTorch: by torch.compile
+}
+
+// mode says how PyTorch ran.
+func (r record) mode() string {
+	if r.Compiled {
+		return "compiled"
+	}
+	return "eager"
 }
 
 // kith builds the command and gives its path.

@@ -39,8 +39,8 @@ func steps(args []string) error {
 					common := []string{"--model", model, "--batch", batch, "--threads", n, "--precision", p}
 					ours, theirs, err := duel(pretrain, *python, common, *compile, *rounds)
 					if err == nil {
-						fmt.Printf("| %s | %s | %s | %s | %.1f | %.1f (%s) | **%.2f** | %.2f / %.2f GiB = %.2f |\n", model, batch, n, p,
-							ours.ViewsBest, theirs.ViewsBest, theirs.Version, ours.ViewsBest/theirs.ViewsBest,
+						fmt.Printf("| %s | %s | %s | %s | %.1f | %.1f (%s, %s) | **%.2f** | %.2f / %.2f GiB = %.2f |\n", model, batch, n, p,
+							ours.ViewsBest, theirs.ViewsBest, theirs.Version, theirs.mode(), ours.ViewsBest/theirs.ViewsBest,
 							ours.PeakGiB, theirs.PeakGiB, ours.PeakGiB/theirs.PeakGiB)
 					}
 					return err
