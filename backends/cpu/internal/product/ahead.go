@@ -9,16 +9,38 @@ import (
 // An ahead lists what a block of a product has fetched into L2 while it is computed: what the next
 // block will read and write. Without it each block begins by waiting for L3, which was a quarter of
 // the time of products with a side of 64. Hints only: the list may name too little or too much.
+// It also lists what is copied meanwhile, and that is no hint.
 type ahead struct {
-	areas []simd.Area
+	areas  []simd.Area
+	copies []simd.Move
 }
 
-func (h *ahead) clear() { h.areas = h.areas[:0] }
+func (h *ahead) clear() { h.areas, h.copies = h.areas[:0], h.copies[:0] }
 
 // list ends the list and returns it for kernels. It lasts until clear.
 func (h *ahead) list() simd.Ahead {
 	h.areas = append(h.areas, simd.Area{})
 	return simd.Fetch(h.areas)
+}
+
+// moves ends the list of copies and returns it for kernels. It lasts until clear.
+func (h *ahead) moves() simd.Moves {
+	h.copies = append(h.copies, simd.Move{})
+	return simd.Start(h.copies)
+}
+
+// moveCols is what the rows of a move come in: two lines.
+const moveCols = 32
+
+// move has rows of n elements copied, a multiple of moveCols, at one pitch from src to another of dst.
+func (h *ahead) move(dst []float32, ld int, src []float32, pitch, rows, n int) {
+	if rows == 0 {
+		return
+	}
+	h.copies = append(h.copies, simd.Move{
+		From: unsafe.Pointer(unsafe.SliceData(src)), FromPitch: 4 * pitch,
+		To: unsafe.Pointer(unsafe.SliceData(dst)), ToPitch: 4 * ld, Rows: rows, Pairs: n / moveCols,
+	})
 }
 
 // add names rows of n elements at a pitch.

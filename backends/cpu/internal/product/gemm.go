@@ -43,9 +43,6 @@ func (g Gemm) Chunks() int {
 // cut returns the rows of a block and the blocks of a chunk, functions of the shape alone.
 func (g Gemm) cut() (block, each int) {
 	block = ceil(max(g.M, 1), ceil(max(g.M, 1), blockRows))
-	if block < g.M {
-		block = ceil(block, 14) * 14
-	}
 	work := 2 * float64(block) * float64(g.N) * float64(g.K)
 	each = 1
 	for each < mostBlocks && float64(each)*work < wantFlops && ceil(g.M, 2*each*block) >= wantTasks {
@@ -54,12 +51,11 @@ func (g Gemm) cut() (block, each int) {
 	return block, each
 }
 
-// local reports whether each panel is packed by the thread that needs it, and used for all rows at
-// once: they stay in L2, are enough to pay for a panel, and columns are enough to share out. Panels
-// that were packed before the product come out of L3, or out of the other core's L2.
-func (g Gemm) local() bool {
-	few := g.M > 2*lowRows && g.M <= 5*blockRows && g.M*g.K <= farPanels
-	return few && g.N >= 1024 && g.K > 0 && g.depthBlock() == g.K
+// packsAhead reports whether kernels pack panels of b for those that come next. It takes work enough between panels,
+// and columns enough to share out whole; with more rows packing is cheap.
+func (e *Engine) packsAhead(g Gemm) bool {
+	few, wide := g.M <= 2048, g.N >= wideGroup*e.pool.Threads()
+	return few && wide && !g.TransB && g.K > someDepth && !e.half(g) && !e.matrixGemm(g)
 }
 
 // half reports whether a product is computed with dot products of bf16 pairs.
@@ -82,11 +78,11 @@ func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 		e.gemmLow(out, a, b, g)
 		return
 	}
-	if a.Load == nil && b.Load == nil && out.Done == nil && g.local() && !e.half(g) && !e.matrixGemm(g) {
-		e.runF(out, a, nil, g, window{pitchA: g.K, b: b})
+	packed := e.share(e.PackedLen(g))
+	if out.Done == nil && a.Load == nil && b.Load == nil && e.packsAhead(g) {
+		e.runF(out, a, packed, g, window{pitchA: g.K, b: b.Data})
 		return
 	}
-	packed := e.share(e.PackedLen(g))
 	e.Pack(packed, b, g)
 	e.PackedGemm(out, a, packed, g)
 }

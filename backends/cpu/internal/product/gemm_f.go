@@ -4,34 +4,43 @@ import "kith/backends/cpu/internal/simd"
 
 // A window says where the rows of a product lie, if not one after another.
 type window struct {
-	pitchA int      // elements from row to row of a, where a is a matrix
-	im     *patches // a is the patches of a map
-	to     *scatter // rows of the result go to the pixels of a phase
-	b      Operand  // what panels are packed from, by whoever needs one, where none are given
+	pitchA int       // elements from row to row of a, where a is a matrix
+	im     *patches  // a is the patches of a map
+	to     *scatter  // rows of the result go to the pixels of a phase
+	b      []float32 // b as stored, where panels are empty yet: each is packed by the first unit that needs it
 }
 
-// A gemmF is a product by family F: rows of a stand where they are, b is packed. A chunk is a
-// group of columns of a chunk of rows.
+// A gemmF is a product by family F: rows of a, in place or copied, times panels of b. A chunk is a group
+// of columns of a chunk of rows. It goes through
+//
+//	blocks of rows { sweeps of the depth { panels { blocks of the depth { tiles } } } }
+//
+// so that the tiles of a panel are still in cache when the next block of the sweep adds to them. What is
+// computed of one panel in one sweep is a unit.
 type gemmF struct {
 	e      *Engine
 	g      Gemm
 	out    Output
 	a      Operand
 	packed []float32
-	pack   packTask // makes panels where none are given, one at a time, each for all rows
 	w      window
 
 	chunks, block, each int // row chunks, rows of a block, blocks of a chunk
-	depth               int // of a block
+	depth, sweep        int // of a block, of a sweep
 	group               int // columns of a group
-	pitch               int // of tiles in scratch memory
 	copyA               bool
-	copyC               bool // sums go to scratch memory and from there to out
+	moveA               bool // copies are made by the kernels of the sweep before
+	packs               bool // panels are packed by the units before their first ones
 	far                 bool // panels of a group do not stay in L2
 	half                bool // elements in the tiles are pairs of bf16
 }
 
-const farPanels = 1 << 18 // elements of panels that stay in L2: half of it where it is 2 MiB
+const (
+	mostSweep = 1024    // depth of a sweep whose blocks are shorter: rows of two sweeps fit L2
+	mostGroup = 1024    // columns of a group
+	wideGroup = 512     // columns that are worth a copy of rows
+	farPanels = 1 << 18 // elements of panels that stay in L2: half of it where it is 2 MiB
+)
 
 // runF computes out = a·b, or with rows in windows of larger tensors.
 func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window) {
@@ -39,238 +48,196 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 		return
 	}
 	t := &e.gemmF
-	*t = gemmF{e: e, g: g, out: out, a: a, packed: packed, w: w, depth: g.depthBlock()}
-	t.block, t.each = g.cut()
-	if packed == nil {
-		t.pack = packTask{e: e, b: w.b, n: g.N, k: g.K, trans: g.TransB}
-		t.block, t.each = g.M, 1
-	}
-	t.chunks = ceil(g.M, t.block*t.each)
+	*t = gemmF{e: e, g: g, out: out, a: a, packed: packed, w: w, depth: g.depthBlock(), half: e.half(g)}
+	t.sweep = min(ceil(g.K, t.depth), max(1, mostSweep/t.depth)) * t.depth
 	// Rows a multiple of 4 KiB apart would share one set of L1.
-	t.half = e.half(g)
-	t.copyA = t.half || a.Load != nil || w.im != nil || w.pitchA*4%4096 == 0
-	t.group = t.columns()
-	t.far = packed != nil && !t.half && t.group*g.K > farPanels
-	// Rows of the result a multiple of 8 KiB apart crowd into a sixteenth of L2, block after block.
-	t.copyC = out.Data != nil && w.to == nil && g.N*4%8192 == 0 && g.K > t.depth
-	switch {
-	case t.copyC:
-		t.pitch = spread(t.group)
-	case packed != nil:
-		t.pitch = t.group
-	}
-	need := 2*t.block*spread(t.depth) + t.block*(t.pitch+cols)
-	if packed == nil {
-		need += cols * t.depth
-	}
-	e.reserve(need)
+	alias := w.im == nil && w.pitchA*4%4096 == 0
+	t.packs = w.b != nil
+	t.copyA = t.half || a.Load != nil || w.im != nil || alias
+	t.moveA = alias && !t.half && a.Load == nil && g.K%moveCols == 0
+	t.cut()
+	t.far = !t.half && t.group*g.K > farPanels
+	e.reserve(2*t.block*spread(t.sweep) + t.block*(t.group+cols) + idleRows*cols)
 	e.pool.Run(t.chunks*ceil(g.N, t.group), t)
 	*t = gemmF{}
 }
 
-// columns returns the width of a group of columns. Groups may be wide, since of the panels only one
-// is in use at a time; they are narrower when there are few rows to share out, but not where that
-// would copy the rows many times.
-func (t *gemmF) columns() int {
-	group, least, want := 1024, 128, wantTasks
-	switch {
-	case t.packed == nil: // each group reads all rows
-		least, want = cols, 2*t.e.pool.Threads()
-	case t.copyA:
-		least = 512
+// cut sets blocks, chunks and groups. Groups may be wide, since of the panels only one is in use at a
+// time; they are narrower when there are few rows to share out, but not where that would copy the rows
+// many times.
+func (t *gemmF) cut() {
+	threads, least := t.e.pool.Threads(), 128
+	if t.copyA {
+		least = wideGroup
 	}
-	for group > least && t.chunks*ceil(t.g.N, group) < want {
-		group /= 2
+	t.block, t.each = t.g.cut()
+	want := 4 * threads
+	if t.packs || t.moveA && t.out.Done == nil {
+		// Chunks are not part of the result, and in long ones all copies but the first are made ahead.
+		least, t.each, want = wideGroup, ceil(t.g.M, t.block), 2*threads
+		if ceil(t.g.N, least) < threads {
+			t.each = ceil(t.each, threads)
+			t.block = ceil(t.g.M, t.each*threads)
+		}
 	}
-	return min(group, panels(t.g.N)*cols)
+	t.chunks, t.group = ceil(t.g.M, t.block*t.each), mostGroup
+	for t.group > least && t.chunks*ceil(t.g.N, t.group) < want {
+		t.group /= 2
+	}
+	t.group = min(t.group, panels(t.g.N)*cols)
+}
+
+// direct reports whether tiles are parts of the output.
+func (t *gemmF) direct() bool { return t.out.Data != nil && t.w.to == nil }
+
+// deep returns the depth of the sweep from k0 on.
+func (t *gemmF) deep(k0 int) int { return min(t.sweep, t.g.K-k0) }
+
+// panel returns the sweep from k0 on of the panel that begins with column n.
+func (t *gemmF) panel(n, k0 int) []float32 {
+	depth := t.g.K
+	if t.half {
+		depth, k0 = ceil(depth, 2), k0/2
+	}
+	return t.packed[(n/cols*depth+k0)*cols:]
+}
+
+// first returns the first rows of chunk i, and its columns; no columns if there is no such chunk.
+func (t *gemmF) first(i int) Tile {
+	c := Tile{Chunk: i % t.chunks, Col: i / t.chunks * t.group}
+	c.Row, c.Cols = c.Chunk*t.block*t.each, min(t.group, t.g.N-c.Col)
+	c.Rows = min(t.block, t.g.M-c.Row)
+	return c
+}
+
+// below returns the rows of the chunk after c; none if there are none.
+func (t *gemmF) below(c Tile) Tile {
+	c.Row += c.Rows
+	c.Rows = min(t.block, min((c.Chunk+1)*t.block*t.each, t.g.M)-c.Row)
+	return c
+}
+
+// A walk goes through a chunk.
+type walk struct {
+	*gemmF
+	s     *slot
+	rows  []float32 // copies of the rows of a sweep
+	other []float32 // of the next one, or scratch for copying
+	ready bool      // the next ones are there
+	full  bool      // the panel of the unit is packed
+	tiles []float32 // of a block, where the result does not take them
+	edge  []float32 // of a panel that is not full
 }
 
 // Chunk computes chunk i. Neighbors in time share the columns, whose panels are then in cache.
 func (t *gemmF) Chunk(i int) {
 	s := t.e.take()
 	defer s.free()
-	chunk, n0 := i%t.chunks, i/t.chunks*t.group
-	n1 := min(n0+t.group, t.g.N)
-	abuf := s.floats(2 * t.block * spread(t.depth))
-	cbuf := s.floats(t.block * (t.pitch + cols))
-	var panel []float32
-	if t.packed == nil {
-		panel = s.floats(cols * t.depth)
-	}
-	rows := t.block * t.each
-	for m0 := chunk * rows; m0 < min((chunk+1)*rows, t.g.M); m0 += t.block {
-		tile := Tile{Row: m0, Rows: min(t.block, t.g.M-m0), Col: n0, Cols: n1 - n0, Chunk: chunk}
-		tile.Data, tile.Pitch = cbuf, t.pitch
-		if t.direct() {
-			tile.Data, tile.Pitch = t.out.Data[m0*t.g.N+n0:], t.g.N
+	w := walk{gemmF: t, s: s}
+	w.rows, w.other = s.floats(t.block*spread(t.sweep)), s.floats(t.block*spread(t.sweep))
+	w.tiles, w.edge = s.floats(t.block*t.group), s.floats(max(t.block, idleRows)*cols)
+	for c := t.first(i); c.Rows > 0; c = t.below(c) {
+		if c.Data, c.Pitch = w.tiles, t.group; t.direct() {
+			c.Data, c.Pitch = t.out.Data[c.Row*t.g.N+c.Col:], t.g.N
 		}
-		t.blockOf(s, tile, abuf, cbuf, panel)
-		switch {
-		case t.w.to != nil:
-			t.w.to.store(t.out, tile, t.g.N)
-		case t.copyC:
-			tile = t.store(tile)
+		w.product(c)
+		if t.w.to != nil {
+			t.w.to.store(t.out, c, t.g.N)
 		}
 		if t.out.Done != nil {
-			t.out.Done(tile)
+			t.out.Done(c)
 		}
 	}
 }
 
-// direct reports whether tiles are parts of the output.
-func (t *gemmF) direct() bool { return t.out.Data != nil && t.w.to == nil && !t.copyC }
-
-// blockOf computes one block of rows in all depth blocks.
-func (t *gemmF) blockOf(s *slot, c Tile, abuf, cbuf, panel []float32) {
-	add := t.out.Add && t.direct()
-	if t.g.K == 0 && !add {
+// product computes one block of rows.
+func (w *walk) product(c Tile) {
+	add := w.out.Add && w.direct()
+	if w.g.K == 0 && !add {
 		for r := range c.Rows {
 			clear(c.Data[r*c.Pitch:][:c.Cols])
 		}
 	}
-	for k0 := 0; k0 < t.g.K; k0 += t.depth {
-		depth := min(t.depth, t.g.K-k0)
-		if t.packed != nil {
-			t.ahead(s, c, k0)
+	each := w.far || w.moveA || w.packs // unit says itself what comes next
+	for u := (unit{Tile: c}); u.k0 < w.g.K; u.k0 += w.sweep {
+		if !each {
+			w.fetchSweep(u)
 		}
-		a, pitch := t.rowsOf(abuf, c.Row, c.Rows, k0, depth)
-		table, all, done := &t.e.kern.F, t.g.K, k0
-		if t.half {
-			table, all, done = &t.e.kern.HalfF, ceil(all, 2), done/2
-			a, pitch, depth = t.pairs(abuf, a, pitch, c.Rows, depth)
-		}
-		for n := 0; n < c.Cols; n += cols {
-			b := panel
-			if t.packed != nil {
-				b = t.packed[((c.Col+n)/cols*all+done)*cols:]
-			} else {
-				t.pack.panel(s, panel, c.Col+n, k0, depth)
-				t.aheadLocal(s, c, n)
+		a, pitch := w.rowsOf(u)
+		for u.n = 0; u.n < c.Cols; u.n += cols {
+			if w.packs && u.Row == 0 && !w.full {
+				w.pack(u)
 			}
-			if wide := c.Cols - n; wide < cols {
-				edge := cbuf[t.block*t.pitch:]
-				t.e.product(table, s, edge, cols, a, pitch, b, c.Rows, depth, false)
-				fold(c.Data[n:], c.Pitch, edge, c.Rows, wide, add)
-				continue
+			if each {
+				w.prepare(u)
 			}
-			t.e.product(table, s, c.Data[n:], c.Pitch, a, pitch, b, c.Rows, depth, add)
+			w.unit(u, a, pitch, add)
 		}
 		add = true
 	}
 }
 
-// ahead has the block of rows c and depth from k0 on fetch what is read and written after it begins:
-// its panels, where they are far, the result, and the rows of the next block. That is the next depth,
-// or the next rows, or the first ones of the next chunk of this thread if chunks go round.
-func (t *gemmF) ahead(s *slot, c Tile, k0 int) {
-	s.ahead.clear()
-	// Of a low block the kernels would not fetch panels faster than they read them.
-	if t.far && 2*c.Rows >= t.block {
-		for n := cols; n < c.Cols; n += cols {
-			t.aheadPanel(s, c.Col+n, k0)
-		}
+// unit sets or adds a unit, block of depth by block of depth, rows being those of a.
+func (w *walk) unit(u unit, a []float32, pitch int, add bool) {
+	table, each := &w.e.kern.F, 1 // each: the depth of an element
+	if w.half {
+		table, each = &w.e.kern.HalfF, 2
 	}
-	if k0 += t.depth; k0 >= t.g.K {
-		if k0 = 0; t.copyC {
-			s.ahead.add(t.out.Data[c.Row*t.g.N+c.Col:], t.g.N, c.Rows, c.Cols)
-		}
-		for _, x := range t.out.Near {
-			s.ahead.source(x, t.g.N, c.Row, c.Rows, c.Col, c.Cols)
-		}
-		c = t.next(c)
-		switch {
-		case c.Cols <= 0:
-			s.f.Ahead = s.ahead.list()
-			return
-		case t.direct():
-			s.ahead.add(t.out.Data[c.Row*t.g.N+c.Col:], t.g.N, c.Rows, c.Cols)
-		case t.w.to != nil:
-			s.ahead.scatter(t.w.to, t.out.Data, t.g.N, c.Row, c.Rows, c.Col, c.Cols)
-		}
-	}
-	if depth := min(t.depth, t.g.K-k0); t.w.im == nil {
-		s.ahead.operand(t.a, t.w.pitchA, c.Row, c.Rows, k0, depth)
-	} else {
-		s.ahead.patches(t.w.im, t.a, c.Row, c.Rows, k0, depth)
-	}
-	if t.far {
-		t.aheadPanel(s, c.Col, k0)
-	}
-	s.f.Ahead = s.ahead.list()
-}
-
-// aheadPanel names a block of the panel that begins with column n.
-func (t *gemmF) aheadPanel(s *slot, n, k0 int) {
-	s.ahead.add(t.packed[(n/cols*t.g.K+k0)*cols:], 0, 1, min(t.depth, t.g.K-k0)*cols)
-}
-
-// aheadLocal has the panel at column n of a block fetch what the next one is packed from, and its part of
-// the result.
-func (t *gemmF) aheadLocal(s *slot, c Tile, n int) {
-	s.ahead.clear()
-	if n += cols; n < c.Cols {
-		wide := min(cols, c.Cols-n)
-		s.ahead.add(c.Data[n:], t.g.N, c.Rows, wide)
-		if t.g.TransB {
-			s.ahead.operand(t.w.b, t.g.K, c.Col+n, wide, 0, t.g.K)
+	b, deep := w.panel(u.Col+u.n, u.k0), w.deep(u.k0)
+	for k := 0; k < deep; k += w.depth {
+		a, b, depth := a[k/each:], b[k/each*cols:], ceil(min(w.depth, deep-k), each)
+		if wide := u.wide(); wide < cols {
+			w.e.product(table, w.s, w.edge, cols, a, pitch, b, u.Rows, depth, false)
+			fold(u.Data[u.n:], u.Pitch, w.edge, u.Rows, wide, add)
 		} else {
-			s.ahead.operand(t.w.b, t.g.N, 0, t.g.K, c.Col+n, wide)
+			w.e.product(table, w.s, u.Data[u.n:], u.Pitch, a, pitch, b, u.Rows, depth, add)
 		}
+		add = true
 	}
-	s.f.Ahead = s.ahead.list()
+	w.s.f.Moves.Finish()
 }
 
-// next returns the rows and columns of the block after c; no columns if there is none.
-func (t *gemmF) next(c Tile) Tile {
-	rows := t.block * t.each
-	if c.Row += c.Rows; c.Row >= min((c.Chunk+1)*rows, t.g.M) {
-		i := c.Col/t.group*t.chunks + c.Chunk + t.e.pool.Threads()
-		c.Chunk, c.Col = i%t.chunks, i/t.chunks*t.group
-		c.Row, c.Cols = c.Chunk*rows, min(t.group, t.g.N-c.Col)
-	}
-	c.Rows = min(t.block, t.g.M-c.Row, (c.Chunk+1)*rows-c.Row)
-	return c
+// pack packs the panel of a unit.
+func (w *walk) pack(u unit) {
+	t := packTask{e: w.e, b: Operand{Data: w.w.b}, n: w.g.N, k: w.g.K}
+	t.columns(w.s, w.panel(u.Col+u.n, u.k0), 0, u.Col+u.n, u.wide(), u.k0, w.deep(u.k0))
 }
 
-// store moves a tile of sums to the output.
-func (t *gemmF) store(c Tile) Tile {
-	to := t.out.Data[c.Row*t.g.N+c.Col:]
-	for r := range c.Rows {
-		addRows(to[r*t.g.N:][:c.Cols], c.Data[r*c.Pitch:], t.out.Add)
+// rowsOf returns rows of a for a sweep, in place or copied.
+func (w *walk) rowsOf(u unit) (a []float32, pitch int) {
+	if !w.copyA {
+		return w.a.Data[u.Row*w.w.pitchA+u.k0:], w.w.pitchA
 	}
-	c.Data, c.Pitch = to, t.g.N
-	return c
+	deep := w.deep(u.k0)
+	pitch = spread(deep)
+	switch {
+	case w.ready:
+		w.rows, w.other, w.ready = w.other, w.rows, false
+		return w.rows, pitch
+	case w.w.im != nil:
+		w.w.im.gather(w.rows, pitch, w.a, u.Row, u.Rows, u.k0, deep)
+		return w.rows, pitch
+	case deep == w.w.pitchA && deep*4%4096 != 0 && !(w.half && deep&1 != 0):
+		pitch = deep // whole rows that do not alias are loaded as they lie, many at a time
+	}
+	w.a.gather(w.rows, pitch, w.other, w.w.pitchA, u.Row, u.Rows, u.k0, deep)
+	if w.half {
+		return w.pairs(w.rows, pitch, u.Rows, deep)
+	}
+	return w.rows, pitch
 }
 
-// rowsOf returns rows of a, in place or copied.
-func (t *gemmF) rowsOf(buf []float32, m0, rows, k0, depth int) (a []float32, pitch int) {
-	if !t.copyA {
-		return t.a.Data[m0*t.w.pitchA+k0:], t.w.pitchA
-	}
-	if t.w.im != nil {
-		pitch = spread(depth)
-		t.w.im.gather(buf, pitch, t.a, m0, rows, k0, depth)
-		return buf, pitch
-	}
-	// Whole rows that do not alias are loaded as they lie, many at a time.
-	if pitch = depth; depth < t.w.pitchA || depth*4%4096 == 0 || t.half && depth&1 != 0 {
-		pitch = spread(depth)
-	}
-	t.a.gather(buf, pitch, buf[t.block*spread(t.depth):], t.w.pitchA, m0, rows, k0, depth)
-	return buf, pitch
-}
-
-// pairs turns rows of a block into pairs of bf16, behind them in the buffer.
-func (t *gemmF) pairs(buf, a []float32, pitch, rows, depth int) ([]float32, int, int) {
-	half := ceil(depth, 2)
-	to, ld := buf[t.block*spread(t.depth):], spread(half)
+// pairs turns rows of a into pairs of bf16.
+func (w *walk) pairs(a []float32, pitch, rows, deep int) ([]float32, int) {
+	half := ceil(deep, 2)
+	ld := spread(half)
 	for r := range rows {
-		if depth&1 != 0 {
-			a[r*pitch+depth] = 0
+		if deep&1 != 0 {
+			a[r*pitch+deep] = 0
 		}
-		t.e.kern.PairColumns(&to[r*ld], &a[r*pitch], half)
+		w.e.kern.PairColumns(&w.other[r*ld], &a[r*pitch], half)
 	}
-	return to, ld, half
+	return w.other, ld
 }
 
 // product sets or adds rows×32 elements of c: rows of a times a panel. It cuts the rows evenly, so

@@ -80,15 +80,6 @@ func (t *packTask) Chunk(i int) {
 	}
 }
 
-// panel packs depth rows from k0 on of the panel that begins with column n.
-func (t *packTask) panel(s *slot, dst []float32, n, k0, depth int) {
-	if wide := min(cols, t.n-n); t.trans {
-		t.rows(s, dst, n, wide, k0, depth)
-	} else {
-		t.columns(s, dst, 0, n, wide, k0, depth)
-	}
-}
-
 // columns packs depth rows of b from k0 on, wide columns from n0 on, as they lie.
 func (t *packTask) columns(s *slot, dst []float32, step, n0, wide, k0, depth int) {
 	src, pitch := t.b.Data, t.n

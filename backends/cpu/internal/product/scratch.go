@@ -28,6 +28,7 @@ func (e *Engine) take() *slot {
 		s := &e.slots[i%len(e.slots)]
 		if s.busy.CompareAndSwap(false, true) {
 			s.used = 0
+			s.f.Moves = simd.Moves{}
 			s.f.Ahead, s.w.Ahead = simd.Ahead{}, simd.Ahead{}
 			return s
 		}

@@ -25,6 +25,7 @@ type TileF struct {
 	StepA, StepC int
 	Add          int
 	Ahead        Ahead
+	Moves        Moves
 }
 
 // TileW is the argument of family W: products of two operands that are both stored depth-major. It

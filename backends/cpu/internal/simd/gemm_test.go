@@ -17,7 +17,7 @@ func TestTileLayout(t *testing.T) {
 		unsafe.Offsetof(f.Tiles), unsafe.Offsetof(f.Taps), unsafe.Offsetof(f.Off), unsafe.Offsetof(f.Depth),
 		unsafe.Offsetof(f.A0), unsafe.Offsetof(f.A1), unsafe.Offsetof(f.LDA), unsafe.Offsetof(f.B),
 		unsafe.Offsetof(f.C0), unsafe.Offsetof(f.C1), unsafe.Offsetof(f.LDC), unsafe.Offsetof(f.StepA),
-		unsafe.Offsetof(f.StepC), unsafe.Offsetof(f.Add), unsafe.Offsetof(f.Ahead),
+		unsafe.Offsetof(f.StepC), unsafe.Offsetof(f.Add), unsafe.Offsetof(f.Ahead), unsafe.Offsetof(f.Moves) - 24,
 	} {
 		if got != uintptr(8*i) {
 			t.Errorf("field %d of TileF at offset %d, kernels expect %d", i, got, 8*i)
@@ -44,6 +44,21 @@ func TestTileLayout(t *testing.T) {
 	}
 	if unsafe.Sizeof(a) != 32 {
 		t.Errorf("an Area takes %d bytes, kernels expect 32", unsafe.Sizeof(a))
+	}
+	var ms Moves
+	var m Move
+	for i, got := range []uintptr{unsafe.Offsetof(ms.list), unsafe.Offsetof(ms.from), unsafe.Offsetof(ms.to), unsafe.Offsetof(ms.left)} {
+		if got != uintptr(8*i) {
+			t.Errorf("field %d of Moves at offset %d, kernels expect %d", i, got, 8*i)
+		}
+	}
+	for i, got := range []uintptr{
+		unsafe.Offsetof(m.From), unsafe.Offsetof(m.FromPitch), unsafe.Offsetof(m.To), unsafe.Offsetof(m.ToPitch),
+		unsafe.Offsetof(m.Rows), unsafe.Offsetof(m.Pairs), unsafe.Sizeof(m),
+	} {
+		if got != uintptr(8*i) {
+			t.Errorf("field %d of Move at offset %d, kernels expect %d", i, got, 8*i)
+		}
 	}
 }
 

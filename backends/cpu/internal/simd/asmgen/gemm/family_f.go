@@ -25,6 +25,7 @@ const (
 	fStepC
 	fAdd
 	fAhead
+	fMoves = fAhead + 32
 )
 
 // tileF emits family F for m rows.
@@ -37,23 +38,25 @@ func tileF(v machine, m int) {
 		p      = pitch{reg.R8, reg.R9, reg.R10}
 		off    = reg.R12
 		depth  = reg.R13
-		pastA  = reg.RAX // distance of the current tile from the first
-		pastC  = reg.RCX
 		next   = ahead{t, fAhead, reg.R11, reg.R14, reg.R15}
+		copies = mover{t, fMoves, reg.RAX, reg.RCX, v.spread(1), v.bytes()}
 		arg    = func(field int) Mem { return Mem{Base: t, Disp: field} }
 		bases  = []reg.GPPhysical{a0, a1}[:(m+6)/7]
 	)
 	tiles, taps := AllocLocal(8), AllocLocal(8)
-	var half Mem // bytes from the panel's start
+	pastA, pastC := AllocLocal(8), AllocLocal(8) // distance of the current tile from the first
+	var half Mem                                 // bytes from the panel's start
 	if v.halves > 1 {
 		half = AllocLocal(8)
 	}
 	Load(Param("t"), t)
 	next.load()
-	MOVQ(arg(fTiles), pastA)
-	MOVQ(pastA, tiles)
-	XORQ(pastA, pastA)
-	XORQ(pastC, pastC)
+	MOVQ(arg(fTiles), depth)
+	MOVQ(depth, tiles)
+	XORQ(depth, depth)
+	MOVQ(depth, pastA)
+	MOVQ(depth, pastC)
+	copies.load()
 	Label("tile")
 	if v.halves > 1 {
 		MOVQ(I32(0), half)
@@ -84,6 +87,9 @@ func tileF(v machine, m int) {
 		at := func(r int) Mem { return p.rows(a0, a1)(r).Offset(4 * k) }
 		v.step(m, at, Mem{Base: b, Disp: 128 * k})
 		next.fetch(k)
+		if k == 1 {
+			copies.move()
+		}
 	}
 	for _, a := range bases {
 		ADDQ(Imm(4*unroll), a)
@@ -123,12 +129,16 @@ func tileF(v machine, m int) {
 		CMPQ(half, Imm(128))
 		JL(LabelRef("half"))
 	}
-	ADDQ(arg(fStepA), pastA)
-	ADDQ(arg(fStepC), pastC)
+	MOVQ(arg(fStepA), depth)
+	ADDQ(depth, pastA)
+	MOVQ(arg(fStepC), depth)
+	ADDQ(depth, pastC)
 	DECQ(tiles)
 	JNZ(LabelRef("tile"))
 	next.store()
+	copies.store()
 	VZEROUPPER()
 	RET()
 	next.turn()
+	copies.turn()
 }
