@@ -51,11 +51,12 @@ func (g Gemm) cut() (block, each int) {
 	return block, each
 }
 
-// packsAhead reports whether kernels pack panels of b for those that come next. It takes work enough between panels,
-// and columns enough to share out whole; with more rows packing is cheap.
+// packsAhead reports whether panels of b are packed by the first to need them, or while the unit before is
+// computed. It takes work enough between panels, and columns enough to share out whole; with more rows
+// packing beforehand is cheap.
 func (e *Engine) packsAhead(g Gemm) bool {
 	few, wide := g.M <= 2048, g.N >= wideGroup*e.pool.Threads()
-	return few && wide && !g.TransB && g.K > someDepth && !e.half(g) && !e.matrixGemm(g)
+	return few && wide && g.K > someDepth && !e.half(g) && !e.matrixGemm(g)
 }
 
 // half reports whether a product is computed with dot products of bf16 pairs.

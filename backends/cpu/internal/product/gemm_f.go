@@ -197,10 +197,14 @@ func (w *walk) unit(u unit, a []float32, pitch int, add bool) {
 	w.s.f.Moves.Finish()
 }
 
-// pack packs the panel of a unit.
+// pack packs the panel of a unit that no kernel has packed.
 func (w *walk) pack(u unit) {
-	t := packTask{e: w.e, b: Operand{Data: w.w.b}, n: w.g.N, k: w.g.K}
-	t.columns(w.s, w.panel(u.Col+u.n, u.k0), 0, u.Col+u.n, u.wide(), u.k0, w.deep(u.k0))
+	t, n := packTask{e: w.e, b: Operand{Data: w.w.b}, n: w.g.N, k: w.g.K}, u.Col+u.n
+	if panel := w.panel(n, u.k0); w.g.TransB {
+		t.rows(w.s, panel, n, u.wide(), u.k0, w.deep(u.k0))
+	} else {
+		t.columns(w.s, panel, 0, n, u.wide(), u.k0, w.deep(u.k0))
+	}
 }
 
 // rowsOf returns rows of a for a sweep, in place or copied.

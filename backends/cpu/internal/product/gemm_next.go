@@ -72,10 +72,14 @@ func (w *walk) prepare(u unit) {
 
 // preparePanel has the panel of the next unit v fetched, or packed where it is needed for the first time. Of a
 // matrix of many columns all lines of a panel fall into a few sets of L2. They do not last there,
-// so they are fetched and copied in one go, the copies behind by some dummies.
+// so they are fetched and copied in one go, the copies behind by some dummies. What must be transposed is fetched
+// alone, with the place where pack writes it.
 func (w *walk) preparePanel(v unit, same bool) {
 	h, deep, panel := &w.s.ahead, w.deep(v.k0), w.panel(v.Col+v.n, v.k0)
 	switch {
+	case w.packs && v.Row == 0 && w.g.TransB:
+		h.add(w.w.b[(v.Col+v.n)*w.g.K+v.k0:], w.g.K, v.wide(), deep)
+		h.add(panel, 0, 1, deep*cols)
 	case w.packs && v.Row == 0:
 		src := w.w.b[v.k0*w.g.N+v.Col+v.n:]
 		h.add(src, w.g.N, deep, v.wide())

@@ -134,7 +134,7 @@ func gemmCases() []gemmCase {
 		{M: 0, N: 5, K: 3}, {M: 5, N: 0, K: 3}, {M: 3, N: 4, K: 0}, {M: 3, N: 4, K: 0, TransA: true},
 		{M: 300, N: 70, K: 577}, {M: 33, N: 600, K: 1024, TransB: true}, {M: 29, N: 33, K: 833},
 		{M: 1500, N: 40, K: 20}, {M: 33, N: 300, K: 70}, {M: 64, N: 257, K: 600, TransB: true}, {M: 70, N: 40, K: 5000, TransA: true}, {M: 120, N: 530, K: 300, TransA: true},
-		{M: 120, N: 1030, K: 1300}, {M: 230, N: 40, K: 2048},
+		{M: 120, N: 1030, K: 1300}, {M: 120, N: 1030, K: 1300, TransB: true}, {M: 230, N: 40, K: 2048},
 		{M: 33, N: 2048, K: 577}, {M: 20, N: 1024, K: 300, TransA: true}, {M: 1024, N: 32, K: 300, TransA: true}, {M: 64, N: 64, K: 4200, TransA: true},
 		{M: 40, N: 70, K: 700, TransA: true, TransB: true}, {M: 65, N: 40, K: 1200, Whole: true},
 	} {
