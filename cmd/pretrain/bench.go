@@ -23,6 +23,7 @@ type benchOptions struct {
 	instructions  bool
 	byShape       bool
 	only          string
+	batches       []int
 	line          []settings.Assignment // device and threads
 	threads       int
 }
@@ -56,6 +57,7 @@ func benchCommand(name, short string, run func(root *tensor.Scope, o benchOption
 	f.BoolVar(&o.instructions, "instructions", false, "plan: list every instruction, and what is in memory at the peak")
 	f.BoolVar(&o.byShape, "by-shape", false, "ops: a line for each form and shapes of its inputs, not for each form")
 	f.StringVar(&o.only, "only", "", "shapes: those whose name begins so, such as matmul or r50")
+	f.IntSliceVar(&o.batches, "batches", []int{128, 16}, "shapes: images of ResNet-18-CIFAR's convolutions, and of ResNet-50's")
 	set := addSettings(c, ofMachine)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		if o.line, err = line(c, set, nil); err != nil {
@@ -141,8 +143,11 @@ func printOps(root *tensor.Scope, o benchOptions, w io.Writer) error {
 }
 
 func printShapes(root *tensor.Scope, o benchOptions, w io.Writer) error {
+	if len(o.batches) != 2 || min(o.batches[0], o.batches[1]) < 1 {
+		return usage("pretrain bench shapes --batches 128,16", "--batches takes two, of 1 image at least")
+	}
 	work := o.work()
-	results, err := bench.Shapes(root, o.only, work.Compute, work.Clock)
+	results, err := bench.Shapes(root, o.only, bench.Batches(o.batches), work.Compute, work.Clock)
 	if err != nil {
 		return benchFailure(err)
 	}
@@ -154,9 +159,26 @@ func printShapes(root *tensor.Scope, o benchOptions, w io.Writer) error {
 		if o.json {
 			err = json.NewEncoder(w).Encode(r)
 		} else {
-			_, err = fmt.Fprintf(w, "%-26s %-8s %9.3f ms %8.1f GFLOP/s %6.1f%% of the peak\n", r.Shape, r.Pass, r.Ms, r.GFLOPS, r.OfPeak)
+			name := r.Shape
+			if r.Batch > 0 {
+				name = fmt.Sprintf("%d %s", r.Batch, name)
+			}
+			_, err = fmt.Fprintf(w, "%-26s %-8s %9.3f ms %8.1f GFLOP/s %6.1f%% of the peak\n", name, r.Pass, r.Ms, r.GFLOPS, r.OfPeak)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	return printMeans(bench.MeansOfPeak(results), o, w)
+}
+
+// printMeans prints means below shapes. JSON has lines of shapes only; who reads them can compute.
+func printMeans(means []bench.Mean, o benchOptions, w io.Writer) error {
+	if o.json {
+		return nil
+	}
+	for _, m := range means {
+		if _, err := fmt.Fprintf(w, "geometric mean of %d 3x3 convolutions of stride 1, %s: %.2f of the peak\n", m.Count, m.Pass, m.OfPeak/100); err != nil {
 			return err
 		}
 	}

@@ -122,12 +122,42 @@ func TestRefused(t *testing.T) {
 
 // TestShapes: each product of the list is timed by the clock, and counted as its definition.
 func TestShapes(t *testing.T) {
-	results, err := Shapes(open(t), "matmul 392", tensor.F32, ticks())
+	results, err := Shapes(open(t), "matmul 392", Batches{1, 1}, tensor.F32, ticks())
 	if err != nil || len(results) != 1 {
 		t.Fatalf("%d shapes: %v", len(results), err)
 	}
 	r := results[0]
 	if want := 2 * 392 * 2048 * 512 / 1e6; r.Ms != 1 || math.Abs(r.GFLOPS-want) > 0.1 || r.Pass != "forward" {
 		t.Errorf("%+v; want 1 ms and %v GFLOP/s", r, want)
+	}
+}
+
+// TestShapesBatches: an encoder's convolutions take its batch, and count for the means if they are 3×3 of stride 1.
+func TestShapesBatches(t *testing.T) {
+	root := open(t)
+	for name, want := range map[string]struct {
+		batch    int
+		winograd bool
+	}{"cifar.layer4": {3, true}, "r50.layer4.3x3": {2, true}, "r50.layer4.reduce": {2, false}} {
+		results, err := Shapes(root, name, Batches{3, 2}, tensor.F32, ticks())
+		if err != nil || len(results) != 3 {
+			t.Fatalf("%s: %d results: %v", name, len(results), err)
+		}
+		for _, r := range results {
+			if r.Batch != want.batch || r.Winograd != want.winograd {
+				t.Errorf("%+v; want %+v", r, want)
+			}
+		}
+	}
+}
+
+func TestMeansOfPeak(t *testing.T) {
+	means := MeansOfPeak([]ShapeResult{
+		{Pass: "forward", Winograd: true, OfPeak: 100}, {Pass: "forward", Winograd: true, OfPeak: 400},
+		{Pass: "forward", OfPeak: 1}, {Pass: "grad_w", Winograd: true, OfPeak: 150},
+	})
+	if len(means) != 2 || means[0].Pass != "forward" || means[0].Count != 2 || math.Abs(means[0].OfPeak-200) > 1e-9 ||
+		means[1].Pass != "grad_w" || math.Abs(means[1].OfPeak-150) > 1e-9 {
+		t.Errorf("%+v", means)
 	}
 }

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"kith/tensor"
@@ -14,7 +16,9 @@ type ShapeResult struct {
 	Peer      string  `json:"peer"`
 	Version   string  `json:"version"`
 	Shape     string  `json:"shape"`
-	Pass      string  `json:"pass"` // forward, grad_x or grad_w
+	Pass      string  `json:"pass"`     // forward, grad_x or grad_w
+	Batch     int     `json:"batch"`    // images of a convolution, 0 for products
+	Winograd  bool    `json:"winograd"` // 3×3 of stride 1: what MeansOfPeak means
 	Threads   int     `json:"threads"`
 	Precision string  `json:"precision"`
 	Ms        float64 `json:"ms"`
@@ -23,21 +27,24 @@ type ShapeResult struct {
 	OfPeak    float64 `json:"percent_peak"` // GFLOPS of it; Winograd and bf16 pass 100
 }
 
-// convShapes are convolutions of the encoders: channels, side of the map, filters, side of the
-// filter, stride and pad. internal/bench/peers times the same with others.
+// Batches are the images of convolutions of ResNet-18-CIFAR and of ResNet-50.
+type Batches [2]int
+
+// convShapes are convolutions of the encoders: which of them, channels, side of the map, filters, side
+// of the filter, stride and pad. internal/bench/peers times the same with others.
 var convShapes = []struct {
-	name                          string
-	n, c, side, k, r, stride, pad int
+	name                                string
+	encoder, c, side, k, r, stride, pad int
 }{
-	{"cifar.layer1", 64, 64, 32, 64, 3, 1, 1}, {"cifar.layer2", 64, 128, 16, 128, 3, 1, 1},
-	{"cifar.layer3", 64, 256, 8, 256, 3, 1, 1}, {"cifar.layer4", 64, 512, 4, 512, 3, 1, 1},
-	{"cifar.layer2.down", 64, 64, 32, 128, 3, 2, 1},
-	{"r50.stem", 8, 3, 224, 64, 7, 2, 3},
-	{"r50.layer1.3x3", 8, 64, 56, 64, 3, 1, 1}, {"r50.layer2.3x3", 8, 128, 28, 128, 3, 1, 1},
-	{"r50.layer3.3x3", 8, 256, 14, 256, 3, 1, 1}, {"r50.layer4.3x3", 8, 512, 7, 512, 3, 1, 1},
-	{"r50.layer1.expand", 8, 64, 56, 256, 1, 1, 0}, {"r50.layer1.reduce", 8, 256, 56, 64, 1, 1, 0},
-	{"r50.layer2.reduce", 8, 512, 28, 128, 1, 1, 0}, {"r50.layer3.expand", 8, 256, 14, 1024, 1, 1, 0},
-	{"r50.layer4.reduce", 8, 2048, 7, 512, 1, 1, 0}, {"r50.layer3.down", 8, 512, 28, 1024, 1, 2, 0},
+	{"cifar.layer1", 0, 64, 32, 64, 3, 1, 1}, {"cifar.layer2", 0, 128, 16, 128, 3, 1, 1},
+	{"cifar.layer3", 0, 256, 8, 256, 3, 1, 1}, {"cifar.layer4", 0, 512, 4, 512, 3, 1, 1},
+	{"cifar.layer2.down", 0, 64, 32, 128, 3, 2, 1},
+	{"r50.stem", 1, 3, 224, 64, 7, 2, 3},
+	{"r50.layer1.3x3", 1, 64, 56, 64, 3, 1, 1}, {"r50.layer2.3x3", 1, 128, 28, 128, 3, 1, 1},
+	{"r50.layer3.3x3", 1, 256, 14, 256, 3, 1, 1}, {"r50.layer4.3x3", 1, 512, 7, 512, 3, 1, 1},
+	{"r50.layer1.expand", 1, 64, 56, 256, 1, 1, 0}, {"r50.layer1.reduce", 1, 256, 56, 64, 1, 1, 0},
+	{"r50.layer2.reduce", 1, 512, 28, 128, 1, 1, 0}, {"r50.layer3.expand", 1, 256, 14, 1024, 1, 1, 0},
+	{"r50.layer4.reduce", 1, 2048, 7, 512, 1, 1, 0}, {"r50.layer3.down", 1, 512, 28, 1024, 1, 2, 0},
 }
 
 // matShapes are products a·bᵀ of the encoders and heads: rows, columns and depth.
@@ -47,30 +54,30 @@ var matShapes = [][3]int{
 }
 
 // Shapes times every named shape whose name begins with only ("" is all), in the given dtype.
-func Shapes(root *tensor.Scope, only string, d tensor.DType, clock func() time.Duration) ([]ShapeResult, error) {
+func Shapes(root *tensor.Scope, only string, batches Batches, d tensor.DType, clock func() time.Duration) ([]ShapeResult, error) {
 	peaks, err := MeasurePeaks(root, clock)
 	if err != nil {
 		return nil, err
 	}
 	var out []ShapeResult
-	add := func(shape, pass string, flops float64, op tensor.Op, in ...tensor.Spec) error {
-		if len(shape) < len(only) || shape[:len(only)] != only {
+	add := func(like ShapeResult, flops float64, op tensor.Op, in ...tensor.Spec) error {
+		if !strings.HasPrefix(like.Shape, only) {
 			return nil
 		}
 		took, err := timeShape(root, op, in, clock)
 		if err != nil {
-			return fmt.Errorf("%s, %s: %w", shape, pass, err)
+			return fmt.Errorf("%s, %s: %w", like.Shape, like.Pass, err)
 		}
 		rate := round(flops / took.Seconds() / 1e9)
-		out = append(out, ShapeResult{
-			Peer: "kith", Shape: shape, Pass: pass, Precision: precision(d), Ms: took.Seconds() * 1e3,
-			GFLOPS: rate, Peak: peaks.GFLOPS, OfPeak: round(100 * rate / peaks.GFLOPS),
-		})
+		like.Peer, like.Precision, like.Ms = "kith", precision(d), took.Seconds()*1e3
+		like.GFLOPS, like.Peak, like.OfPeak = rate, peaks.GFLOPS, round(100*rate/peaks.GFLOPS)
+		out = append(out, like)
 		return nil
 	}
 	for _, c := range convShapes {
 		o := tensor.Conv2D{Stride: c.stride, Pad: c.pad}
-		x, w := tensor.Of(d, c.n, c.side, c.side, c.c), tensor.Of(d, c.k, c.r, c.r, c.c)
+		n := batches[c.encoder]
+		x, w := tensor.Of(d, n, c.side, c.side, c.c), tensor.Of(d, c.k, c.r, c.r, c.c)
 		y, err := o.Infer([]tensor.Spec{x, w})
 		if err != nil {
 			return nil, err
@@ -85,7 +92,8 @@ func Shapes(root *tensor.Scope, only string, d tensor.DType, clock func() time.D
 			{"grad_x", tensor.Conv2DGradX{Conv2D: o, H: c.side, W: c.side}, []tensor.Spec{y[0], w}},
 			{"grad_w", tensor.Conv2DGradW{Conv2D: o, R: c.r, S: c.r}, []tensor.Spec{y[0], x}},
 		} {
-			if err := add(c.name, p.pass, flops, p.op, p.in...); err != nil {
+			like := ShapeResult{Shape: c.name, Pass: p.pass, Batch: n, Winograd: c.r == 3 && c.stride == 1}
+			if err := add(like, flops, p.op, p.in...); err != nil {
 				return nil, err
 			}
 		}
@@ -93,11 +101,36 @@ func Shapes(root *tensor.Scope, only string, d tensor.DType, clock func() time.D
 	for _, m := range matShapes {
 		name := fmt.Sprintf("matmul %dx%dx%d", m[0], m[1], m[2])
 		flops := 2 * float64(m[0]) * float64(m[1]) * float64(m[2])
-		if err := add(name, "forward", flops, tensor.MatMul{TransB: true}, tensor.Of(d, m[0], m[2]), tensor.Of(d, m[1], m[2])); err != nil {
+		if err := add(ShapeResult{Shape: name, Pass: "forward"}, flops, tensor.MatMul{TransB: true}, tensor.Of(d, m[0], m[2]), tensor.Of(d, m[1], m[2])); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// A Mean is the geometric mean of shares of the peak.
+type Mean struct {
+	Pass   string
+	Count  int
+	OfPeak float64 // in percent
+}
+
+// MeansOfPeak returns those of each pass over the shapes that may run by Winograd's algorithm.
+func MeansOfPeak(results []ShapeResult) (means []Mean) {
+	for _, pass := range []string{"forward", "grad_x", "grad_w"} {
+		m, logs := Mean{Pass: pass}, 0.0
+		for _, r := range results {
+			if r.Winograd && r.Pass == pass {
+				logs += math.Log(r.OfPeak)
+				m.Count++
+			}
+		}
+		if m.Count > 0 {
+			m.OfPeak = math.Exp(logs / float64(m.Count))
+			means = append(means, m)
+		}
+	}
+	return means
 }
 
 // shapeRuns is how often each shape is run; the best counts.

@@ -13,6 +13,7 @@ func ops(args []string) error {
 	python := f.String("python", "python3", "interpreter with torch")
 	threads := f.Int("threads", 2, "threads")
 	precision := f.String("precision", "fp32", "fp32 or bf16")
+	batches := f.String("batches", "128,16", "images of ResNet-18-CIFAR's convolutions, and of ResNet-50's")
 	rounds := f.Int("rounds", 3, "how often each is run, in turns")
 	f.Parse(args)
 	pretrain, done, err := kith()
@@ -20,7 +21,7 @@ func ops(args []string) error {
 		return err
 	}
 	defer done()
-	common := []string{"--threads", strconv.Itoa(*threads), "--precision", *precision}
+	common := []string{"--threads", strconv.Itoa(*threads), "--precision", *precision, "--batches", *batches}
 	ours, theirs := table{}, table{}
 	for range *rounds {
 		if err := ours.add(pretrain, append([]string{"bench", "shapes", "--json"}, common...)); err != nil {
@@ -30,7 +31,11 @@ func ops(args []string) error {
 			return err
 		}
 	}
-	return compare("PyTorch", ours, theirs)
+	if err := compare("PyTorch", ours, theirs); err != nil {
+		return err
+	}
+	means(ours)
+	return nil
 }
 
 // table is the fastest record of each shape and pass.
@@ -68,4 +73,19 @@ func compare(peer string, ours, theirs table) error {
 	}
 	fmt.Printf("\ngeometric mean of %d ratios: %.2f\n", n, math.Exp(logs/float64(n)))
 	return nil
+}
+
+// means prints kith's 3×3 convolutions of stride 1 over its own peak, as `bench shapes` does.
+func means(ours table) {
+	for _, pass := range []string{"forward", "grad_x", "grad_w"} {
+		logs, n := 0.0, 0
+		for _, r := range ours {
+			if r.Winograd && r.Pass == pass {
+				logs, n = logs+math.Log(r.GFLOPS/r.Peak), n+1
+			}
+		}
+		if n > 0 {
+			fmt.Printf("geometric mean of %d 3x3 convolutions of stride 1, %s: %.2f of kith's peak\n", n, pass, math.Exp(logs/float64(n)))
+		}
+	}
 }
