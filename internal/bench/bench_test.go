@@ -130,6 +130,9 @@ func TestShapes(t *testing.T) {
 	if want := 2 * 392 * 2048 * 512 / 1e6; r.Ms != 1 || math.Abs(r.GFLOPS-want) > 0.1 || r.Pass != "forward" {
 		t.Errorf("%+v; want 1 ms and %v GFLOP/s", r, want)
 	}
+	if want := 100 * r.GFLOPS / r.Peak; math.Abs(r.OfPeak-want) > 0.01*want {
+		t.Errorf("%+v; want %v %% of the peak", r, want)
+	}
 }
 
 // TestShapesBatches: an encoder's convolutions take its batch, and count for the means if they are 3×3 of stride 1.

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,9 +23,9 @@ type ShapeResult struct {
 	Threads   int     `json:"threads"`
 	Precision string  `json:"precision"`
 	Ms        float64 `json:"ms"`
-	GFLOPS    float64 `json:"gflops"`
-	Peak      float64 `json:"peak_gflops"`  // Peaks.GFLOPS of this process
-	OfPeak    float64 `json:"percent_peak"` // GFLOPS of it; Winograd and bf16 pass 100
+	GFLOPS    float64 `json:"gflops"`       // the best of the runs
+	Peak      float64 `json:"peak_gflops"`  // Peaks.GFLOPS, median of those between the runs
+	OfPeak    float64 `json:"percent_peak"` // median of the runs' rates over the higher peak beside each; Winograd and bf16 pass 100
 }
 
 // Batches are the images of convolutions of ResNet-18-CIFAR and of ResNet-50.
@@ -55,7 +56,7 @@ var matShapes = [][3]int{
 
 // Shapes times every named shape whose name begins with only ("" is all), in the given dtype.
 func Shapes(root *tensor.Scope, only string, batches Batches, d tensor.DType, clock func() time.Duration) ([]ShapeResult, error) {
-	peaks, err := MeasurePeaks(root, clock)
+	peak, err := arithmeticNow(root, clock)
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +65,10 @@ func Shapes(root *tensor.Scope, only string, batches Batches, d tensor.DType, cl
 		if !strings.HasPrefix(like.Shape, only) {
 			return nil
 		}
-		took, err := timeShape(root, op, in, clock)
-		if err != nil {
+		like.Peer, like.Precision = "kith", precision(d)
+		if err := like.time(root, flops, op, in, peak, clock); err != nil {
 			return fmt.Errorf("%s, %s: %w", like.Shape, like.Pass, err)
 		}
-		rate := round(flops / took.Seconds() / 1e9)
-		like.Peer, like.Precision, like.Ms = "kith", precision(d), took.Seconds()*1e3
-		like.GFLOPS, like.Peak, like.OfPeak = rate, peaks.GFLOPS, round(100*rate/peaks.GFLOPS)
 		out = append(out, like)
 		return nil
 	}
@@ -133,15 +131,16 @@ func MeansOfPeak(results []ShapeResult) (means []Mean) {
 	return means
 }
 
-// shapeRuns is how often each shape is run; the best counts.
+// shapeRuns is how often each shape is run.
 const shapeRuns = 9
 
-// timeShape runs one op on random numbers, in a root of its own memory that the step frees.
-func timeShape(root *tensor.Scope, op tensor.Op, in []tensor.Spec, clock func() time.Duration) (best time.Duration, err error) {
+// time runs one op on random numbers, in a root of its own memory that the step frees. On a shared machine the clock
+// changes from one moment to the next: each run is compared with the peak right before and after it.
+func (r *ShapeResult) time(root *tensor.Scope, flops float64, op tensor.Op, in []tensor.Spec, peak func() float64, clock func() time.Duration) error {
 	b := root.Backend()
 	outs, err := op.Infer(in)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var ins, results []*tensor.Tensor
 	for i, s := range append(in[:len(in):len(in)], outs...) {
@@ -156,17 +155,30 @@ func timeShape(root *tensor.Scope, op tensor.Op, in []tensor.Spec, clock func() 
 			results = append(results, t)
 		}
 	}
+	var best time.Duration
+	var peaks, shares []float64
+	last := peak()
 	for range shapeRuns {
 		from := clock()
 		tensor.Exec(b, op, results, ins)
 		if err := b.Sync(); err != nil {
-			return 0, err
+			return err
 		}
-		if took := clock() - from; best == 0 || took < best {
+		took, now := clock()-from, peak()
+		if took <= 0 || now <= 0 {
+			return fmt.Errorf("the clock is too coarse to measure with")
+		}
+		if best == 0 || took < best {
 			best = took
 		}
+		peaks, shares = append(peaks, now), append(shares, flops/took.Seconds()/1e9/max(last, now))
+		last = now
 	}
-	return best, nil
+	slices.Sort(peaks)
+	slices.Sort(shares)
+	r.Ms, r.GFLOPS = best.Seconds()*1e3, round(flops/best.Seconds()/1e9)
+	r.Peak, r.OfPeak = round(peaks[shapeRuns/2]), round(100*shares[shapeRuns/2])
+	return nil
 }
 
 // noise is the bytes of random numbers below 1 in size: their upper halves are those of floats

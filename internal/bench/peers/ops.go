@@ -66,7 +66,7 @@ func compare(peer string, ours, theirs table) error {
 		}
 		ratio := a.GFLOPS / theirs[key].GFLOPS
 		logs, n = logs+math.Log(ratio), n+1
-		fmt.Printf("| %s | %s | %.0f | %.0f %% | %.0f | **%.2f** |\n", key[0], key[1], a.GFLOPS, 100*a.GFLOPS/a.Peak, theirs[key].GFLOPS, ratio)
+		fmt.Printf("| %s | %s | %.0f | %.0f %% | %.0f | **%.2f** |\n", key[0], key[1], a.GFLOPS, a.OfPeak, theirs[key].GFLOPS, ratio)
 	}
 	if n == 0 {
 		return fmt.Errorf("kith and %s have no shape in common", peer)
@@ -81,7 +81,7 @@ func means(ours table) {
 		logs, n := 0.0, 0
 		for _, r := range ours {
 			if r.Winograd && r.Pass == pass {
-				logs, n = logs+math.Log(r.GFLOPS/r.Peak), n+1
+				logs, n = logs+math.Log(r.OfPeak/100), n+1
 			}
 		}
 		if n > 0 {

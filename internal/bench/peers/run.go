@@ -18,8 +18,8 @@ type record struct {
 	Shape     string  `json:"shape"`
 	Pass      string  `json:"pass"`
 	GFLOPS    float64 `json:"gflops"`
-	Winograd  bool    `json:"winograd"`    // kith: 3×3 of stride 1
-	Peak      float64 `json:"peak_gflops"` // kith: multiply-adds in registers, in the same process
+	Winograd  bool    `json:"winograd"`     // kith: 3×3 of stride 1
+	OfPeak    float64 `json:"percent_peak"` // kith: of multiply-adds in registers, between its runs
 	ViewsBest float64 `json:"views_per_s_best"`
 	PeakGiB   float64 `json:"peak_gib"`
 	Compiled  bool    `json:"compile"` // PyTorch: by torch.compile
