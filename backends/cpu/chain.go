@@ -158,6 +158,17 @@ func (c *chain) run(l *lane, start, n int, core unsafe.Pointer) {
 	}
 }
 
+// sums reports whether all that the chain does is to sum the columns of the tile passed in. Then they need no
+// tiles: a kernel keeps sums in registers down all rows of a block.
+func (c *chain) sums() bool {
+	for i := range c.steps {
+		if s := &c.steps[i]; s.column == 0 || c.slots[s.src[0]].kind != given {
+			return false
+		}
+	}
+	return true
+}
+
 // at returns the tile of elements [start, start+n).
 func (s *slot) at(l *lane, start, n int, core unsafe.Pointer) unsafe.Pointer {
 	switch s.kind {

@@ -280,7 +280,11 @@ func (s *storer) block(l *lane, t product.Tile) {
 		s.c.cols[i].open(l, t)
 	}
 	pitch := s.pitch(t)
-	if t.Cols == pitch && t.Pitch == pitch {
+	if t.Pitch == t.Cols && s.c.sums() {
+		for i := range s.c.cols {
+			s.c.cols[i].addRows(l, t.Row, t.Col, t.Cols, t.Data[:t.Rows*t.Cols])
+		}
+	} else if t.Cols == pitch && t.Pitch == pitch {
 		data, at := t.Data[:t.Rows*pitch], t.Row*pitch
 		for len(data) > 0 {
 			n := min(len(data), s.c.tile)
