@@ -51,12 +51,12 @@ func (g Gemm) cut() (block, each int) {
 	return block, each
 }
 
-// packsAhead reports whether panels of b are packed by the first to need them, or while the unit before is
-// computed. It takes work enough between panels, and columns enough to share out whole; with more rows
-// packing beforehand is cheap.
+// packsAhead reports whether panels of b are packed by the threads that need them, while they compute others.
+// It takes work enough between panels, and columns enough to share out whole or few enough for each
+// thread to pack all; with more rows packing beforehand is cheap.
 func (e *Engine) packsAhead(g Gemm) bool {
-	few, wide := g.M <= 2048, g.N >= wideGroup*e.pool.Threads()
-	return few && wide && g.K > someDepth && !e.half(g) && !e.matrixGemm(g)
+	able := !e.half(g) && !e.matrixGemm(g) && g.K > someDepth && g.M <= 2048
+	return able && (g.N >= wideGroup*e.pool.Threads() || g.N*g.K <= farPanels)
 }
 
 // half reports whether a product is computed with dot products of bf16 pairs.
@@ -79,11 +79,11 @@ func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 		e.gemmLow(out, a, b, g)
 		return
 	}
-	packed := e.share(e.PackedLen(g))
 	if out.Done == nil && a.Load == nil && b.Load == nil && e.packsAhead(g) {
-		e.runF(out, a, packed, g, window{pitchA: g.K, b: b.Data})
+		e.runF(out, a, nil, g, window{pitchA: g.K, b: b.Data})
 		return
 	}
+	packed := e.share(e.PackedLen(g))
 	e.Pack(packed, b, g)
 	e.PackedGemm(out, a, packed, g)
 }

@@ -7,7 +7,7 @@ type window struct {
 	pitchA int       // elements from row to row of a, where a is a matrix
 	im     *patches  // a is the patches of a map
 	to     *scatter  // rows of the result go to the pixels of a phase
-	b      []float32 // b as stored, where panels are empty yet: each is packed by the first unit that needs it
+	b      []float32 // b as stored, where no panels are given: each chunk packs those of its columns
 }
 
 // A gemmF is a product by family F: rows of a, in place or copied, times panels of b. A chunk is a group
@@ -30,7 +30,6 @@ type gemmF struct {
 	group               int // columns of a group
 	copyA               bool
 	moveA               bool // copies are made by the kernels of the sweep before
-	packs               bool // panels are packed by the units before their first ones
 	far                 bool // panels of a group do not stay in L2
 	half                bool // elements in the tiles are pairs of bf16
 }
@@ -52,12 +51,15 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 	t.sweep = min(ceil(g.K, t.depth), max(1, mostSweep/t.depth)) * t.depth
 	// Rows a multiple of 4 KiB apart would share one set of L1.
 	alias := w.im == nil && w.pitchA*4%4096 == 0
-	t.packs = w.b != nil
 	t.copyA = t.half || a.Load != nil || w.im != nil || alias
 	t.moveA = alias && !t.half && a.Load == nil && g.K%moveCols == 0
 	t.cut()
 	t.far = !t.half && t.group*g.K > farPanels
-	e.reserve(2*t.block*spread(t.sweep) + t.block*(t.group+cols) + idleRows*cols)
+	need := 2*t.block*spread(t.sweep) + t.block*(t.group+cols) + idleRows*cols
+	if t.packs() {
+		need += t.group * g.K
+	}
+	e.reserve(need)
 	e.pool.Run(t.chunks*ceil(g.N, t.group), t)
 	*t = gemmF{}
 }
@@ -72,7 +74,7 @@ func (t *gemmF) cut() {
 	}
 	t.block, t.each = t.g.cut()
 	want := 4 * threads
-	if t.packs || t.moveA && t.out.Done == nil {
+	if t.packs() || t.moveA && t.out.Done == nil {
 		// Chunks are not part of the result, and in long ones all copies but the first are made ahead.
 		least, t.each, want = wideGroup, ceil(t.g.M, t.block), 2*threads
 		if ceil(t.g.N, least) < threads {
@@ -93,14 +95,8 @@ func (t *gemmF) direct() bool { return t.out.Data != nil && t.w.to == nil }
 // deep returns the depth of the sweep from k0 on.
 func (t *gemmF) deep(k0 int) int { return min(t.sweep, t.g.K-k0) }
 
-// panel returns the sweep from k0 on of the panel that begins with column n.
-func (t *gemmF) panel(n, k0 int) []float32 {
-	depth := t.g.K
-	if t.half {
-		depth, k0 = ceil(depth, 2), k0/2
-	}
-	return t.packed[(n/cols*depth+k0)*cols:]
-}
+// packs reports whether chunks pack panels, each while its first block of rows is computed.
+func (t *gemmF) packs() bool { return t.packed == nil }
 
 // first returns the first rows of chunk i, and its columns; no columns if there is no such chunk.
 func (t *gemmF) first(i int) Tile {
@@ -120,13 +116,14 @@ func (t *gemmF) below(c Tile) Tile {
 // A walk goes through a chunk.
 type walk struct {
 	*gemmF
-	s     *slot
-	rows  []float32 // copies of the rows of a sweep
-	other []float32 // of the next one, or scratch for copying
-	ready bool      // the next ones are there
-	full  bool      // the panel of the unit is packed
-	tiles []float32 // of a block, where the result does not take them
-	edge  []float32 // of a panel that is not full
+	s      *slot
+	rows   []float32 // copies of the rows of a sweep
+	other  []float32 // of the next one, or scratch for copying
+	ready  bool      // the next ones are there
+	panels []float32 // of the chunk, if it packs them: no other thread has to give up their lines
+	full   bool      // the panel of the unit is packed
+	tiles  []float32 // of a block, where the result does not take them
+	edge   []float32 // of a panel that is not full
 }
 
 // Chunk computes chunk i. Neighbors in time share the columns, whose panels are then in cache.
@@ -136,6 +133,9 @@ func (t *gemmF) Chunk(i int) {
 	w := walk{gemmF: t, s: s}
 	w.rows, w.other = s.floats(t.block*spread(t.sweep)), s.floats(t.block*spread(t.sweep))
 	w.tiles, w.edge = s.floats(t.block*t.group), s.floats(max(t.block, idleRows)*cols)
+	if t.packs() {
+		w.panels = s.floats(t.group * t.g.K)
+	}
 	for c := t.first(i); c.Rows > 0; c = t.below(c) {
 		if c.Data, c.Pitch = w.tiles, t.group; t.direct() {
 			c.Data, c.Pitch = t.out.Data[c.Row*t.g.N+c.Col:], t.g.N
@@ -158,14 +158,14 @@ func (w *walk) product(c Tile) {
 			clear(c.Data[r*c.Pitch:][:c.Cols])
 		}
 	}
-	each := w.far || w.moveA || w.packs // unit says itself what comes next
+	each := w.far || w.moveA || w.packs() // unit says itself what comes next
 	for u := (unit{Tile: c}); u.k0 < w.g.K; u.k0 += w.sweep {
 		if !each {
 			w.fetchSweep(u)
 		}
 		a, pitch := w.rowsOf(u)
 		for u.n = 0; u.n < c.Cols; u.n += cols {
-			if w.packs && u.Row == 0 && !w.full {
+			if w.firstUse(u) && !w.full {
 				w.pack(u)
 			}
 			if each {
@@ -183,7 +183,7 @@ func (w *walk) unit(u unit, a []float32, pitch int, add bool) {
 	if w.half {
 		table, each = &w.e.kern.HalfF, 2
 	}
-	b, deep := w.panel(u.Col+u.n, u.k0), w.deep(u.k0)
+	b, deep := w.panel(u), w.deep(u.k0)
 	for k := 0; k < deep; k += w.depth {
 		a, b, depth := a[k/each:], b[k/each*cols:], ceil(min(w.depth, deep-k), each)
 		if wide := u.wide(); wide < cols {
@@ -197,10 +197,24 @@ func (w *walk) unit(u unit, a []float32, pitch int, add bool) {
 	w.s.f.Moves.Finish()
 }
 
+// panel returns the panel of a unit, its sweep of the depth.
+func (w *walk) panel(u unit) []float32 {
+	switch {
+	case w.packs():
+		return w.panels[(u.n/cols*w.g.K+u.k0)*cols:]
+	case w.half:
+		return w.packed[((u.Col+u.n)/cols*ceil(w.g.K, 2)+u.k0/2)*cols:]
+	}
+	return w.packed[((u.Col+u.n)/cols*w.g.K+u.k0)*cols:]
+}
+
+// firstUse reports whether u is the first unit that needs its panel, which is empty before.
+func (w *walk) firstUse(u unit) bool { return w.packs() && u.Row == u.Chunk*w.block*w.each }
+
 // pack packs the panel of a unit that no kernel has packed.
 func (w *walk) pack(u unit) {
 	t, n := packTask{e: w.e, b: Operand{Data: w.w.b}, n: w.g.N, k: w.g.K}, u.Col+u.n
-	if panel := w.panel(n, u.k0); w.g.TransB {
+	if panel := w.panel(u); w.g.TransB {
 		t.rows(w.s, panel, n, u.wide(), u.k0, w.deep(u.k0))
 	} else {
 		t.columns(w.s, panel, 0, n, u.wide(), u.k0, w.deep(u.k0))

@@ -75,20 +75,21 @@ func (w *walk) prepare(u unit) {
 // so they are fetched and copied in one go, the copies behind by some dummies. What must be transposed is fetched
 // alone, with the place where pack writes it.
 func (w *walk) preparePanel(v unit, same bool) {
-	h, deep, panel := &w.s.ahead, w.deep(v.k0), w.panel(v.Col+v.n, v.k0)
-	switch {
-	case w.packs && v.Row == 0 && w.g.TransB:
+	h, deep := &w.s.ahead, w.deep(v.k0)
+	switch first := w.firstUse(v); {
+	case first && !same: // another chunk, whose panels go where those of this one are
+	case first && w.g.TransB:
 		h.add(w.w.b[(v.Col+v.n)*w.g.K+v.k0:], w.g.K, v.wide(), deep)
-		h.add(panel, 0, 1, deep*cols)
-	case w.packs && v.Row == 0:
+		h.add(w.panel(v), 0, 1, deep*cols)
+	case first:
 		src := w.w.b[v.k0*w.g.N+v.Col+v.n:]
 		h.add(src, w.g.N, deep, v.wide())
-		if w.full = same && v.wide() == cols; w.full {
+		if w.full = v.wide() == cols; w.full {
 			h.move(w.edge, cols, w.edge, cols, idleRows, cols)
-			h.move(panel, cols, src, w.g.N, deep, cols)
+			h.move(w.panel(v), cols, src, w.g.N, deep, cols)
 		}
 	case w.far:
-		h.add(panel, 0, 1, deep*cols)
+		h.add(w.panel(v), 0, 1, deep*cols)
 	}
 }
 
