@@ -156,36 +156,90 @@ func (g *grid) strip(dst []float32, x Operand, u0, u1, halo int) {
 // transforms are those of one kind, by which sides of a tile are short.
 type transforms = [2][2]func(*simd.Transform)
 
-// spread transforms units [u0, u1) into p, where tiles lie as in.
+// spread transforms units [u0, u1) into p, where tiles lie as in. Pixels are read where they lie, but
+// for those that must be loaded or have neighbors outside the map, which go by a strip.
 func (in *span) spread(s *slot, f *transforms, strip []float32, p parts, x Operand, u0, u1, halo int) {
 	g, t := in.g, &s.t
-	line := (g.wide() + 2*halo) * g.c
-	t.Row, t.Pixel = 4*line, 4*g.c
+	t.Pixel = 4 * g.c
+	direct := x.Load == nil && g.whole()
 	for u := u0; u < u1; {
-		// As many units as lie in one image share a strip.
-		first, end := g.row(u%g.down), min(u1, (u/g.down+1)*g.down)
-		g.strip(strip, x, u, end, halo)
-		for ; u < end; u++ {
-			in.spreadUnit(t, f[g.short(u)], strip[(g.row(u%g.down)-first)*line:], p, u)
+		switch {
+		case direct && halo == 0:
+			t.Row = 4 * g.w * g.c
+			in.spreadTiles(t, f, x.Data[g.pixel(u)*g.c:], p, u, 0, g.across)
+			u++
+		case direct && g.inner(u):
+			in.spreadInner(t, f, strip, p, x, u)
+			u++
+		default:
+			// As many units as lie in one image share a strip.
+			end := u + 1
+			for end < min(u1, (u/g.down+1)*g.down) && !(direct && g.inner(end)) {
+				end++
+			}
+			g.strip(strip, x, u, end, halo)
+			line := (g.wide() + 2*halo) * g.c
+			t.Row = 4 * line
+			for first := g.row(u % g.down); u < end; u++ {
+				in.spreadTiles(t, f, strip[(g.row(u%g.down)-first)*line:], p, u, 0, g.across)
+			}
 		}
 	}
 }
 
-// spreadUnit transforms a unit, whose pixels begin at from.
-func (in *span) spreadUnit(t *simd.Transform, f [2]func(*simd.Transform), from []float32, p parts, u int) {
+// winoInner is the tiles of a unit from which on it pays to read its inner ones in place.
+const winoInner = 3
+
+// whole reports whether tiles have no pixels to spare.
+func (g *grid) whole() bool { return g.wide() == g.w && 4*g.down-g.shortDown == g.h }
+
+// inner reports whether a unit has neighbors above and below, and enough tiles between its ends.
+func (g *grid) inner(unit int) bool {
+	u := unit % g.down
+	return u > 0 && u+1 < g.down && g.across >= winoInner
+}
+
+// column returns the first pixel of tile i of a unit.
+func (g *grid) column(i int) int { return 4*i - max(0, i-(g.across-g.shortAcross)) }
+
+// spreadInner transforms unit u of x with a halo of 1: tiles at its ends from copies, the others in place.
+func (in *span) spreadInner(t *simd.Transform, f *transforms, edges []float32, p parts, x Operand, u int) {
+	g := in.g
+	c, line, last := g.c, g.w*g.c, g.across-1
+	from := x.Data[(g.pixel(u)-g.w)*c:]
+	left, right := (g.column(1)+1)*c, (g.w-g.column(last)+1)*c // what the map has of them
+	rows, wide := g.rows(u)+2, 6*c
+	ends := edges[rows*wide:]
+	for h := range rows {
+		clear(edges[h*wide:][:c])
+		copy(edges[h*wide+c:], from[h*line:][:left])
+		copy(ends[h*wide:], from[(h+1)*line-right:][:right])
+		clear(ends[h*wide+right:][:c])
+	}
+	t.Row = 4 * wide
+	in.spreadTiles(t, f, edges, p, u, 0, 1)
+	in.spreadTiles(t, f, ends, p, u, last, last+1)
+	t.Row = 4 * line
+	in.spreadTiles(t, f, from[left-2*c:], p, u, 1, last)
+}
+
+// spreadTiles transforms tiles [i, end) of a unit, whose pixels begin at from.
+func (in *span) spreadTiles(t *simd.Transform, f *transforms, from []float32, p parts, u, i, end int) {
 	g := in.g
 	wide, short := in.unit(u)
 	full := g.across - g.shortAcross
+	kind := f[g.short(u)]
 	for c := 0; c < g.c; c += p.wide {
 		to := p.group(c / p.wide)
 		t.Part, t.StepParts, t.Run = 4*to.comp, 4*to.row, 4*to.n
-		if full > 0 {
-			t.Tiles, t.StepMap, t.Map, t.Parts = full, 16*g.c, &from[c], &to.data[wide*to.row]
-			f[0](t)
+		if n := min(end, full) - i; n > 0 {
+			t.Tiles, t.StepMap, t.Map, t.Parts = n, 16*g.c, &from[c], &to.data[(wide+i)*to.row]
+			kind[0](t)
 		}
-		if g.shortAcross > 0 {
-			t.Tiles, t.StepMap, t.Map, t.Parts = g.shortAcross, 12*g.c, &from[4*full*g.c+c], &to.data[short*to.row]
-			f[1](t)
+		if first := max(i, full); first < end {
+			at := (g.column(first)-g.column(i))*g.c + c
+			t.Tiles, t.StepMap, t.Map, t.Parts = end-first, 12*g.c, &from[at], &to.data[(short+first-full)*to.row]
+			kind[1](t)
 		}
 	}
 }

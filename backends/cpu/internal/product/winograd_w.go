@@ -73,6 +73,9 @@ func (e *Engine) gradWinograd(dw Output, dy, x Operand, c Conv) {
 // columnParts returns parts of which whole columns of all channels are used, without data.
 func columnParts(tiles, c int) parts { return parts{tiles: tiles, c: c, wide: c, pad: 16} }
 
+// slabParts returns the same for a block of a slab: so few rows of 64 elements get on in L1 without padding.
+func slabParts(tiles, c int) parts { return parts{tiles: tiles, c: c, wide: c} }
+
 // make makes room for sums and for components that are shared.
 func (t *winoW) make(sums int, v, d parts) {
 	t.v, t.d = v, d
@@ -97,7 +100,7 @@ func (t *winoW) bySlabs() {
 	t.du = e.components(t.slabs * winoParts * t.comp)
 	tiles := t.each * t.gx.across
 	e.reserve(t.gx.stripLen(t.each, 1) + t.gy.stripLen(t.each, 0) +
-		columnParts(tiles, t.c.C).len() + columnParts(tiles, t.c.K).len() + winoParts*16)
+		slabParts(tiles, t.c.C).len() + slabParts(tiles, t.c.K).len() + winoParts*16)
 	t.run(winoSumSlab, t.slabs)
 	t.finish()
 }
@@ -145,10 +148,9 @@ func (t *winoW) Chunk(i int) {
 	case winoSpread:
 		t.spread(s, i%2 == 0, t.u0+i/2*t.each)
 	case winoMultiply:
-		groups := ceil(t.c.K, winoGroup)
-		part, k := i/groups, i%groups*winoGroup
-		t.aheadOf(s, part)
-		t.multiply(s, t.du[part*t.comp+k*t.c.C:], t.c.C, t.gx.span(t.u0, t.u1), t.v, t.d, part, k, min(k+winoGroup, t.c.K), 0, t.c.C, t.add)
+		part, k0, k1 := t.group(i)
+		t.aheadOf(s, i)
+		t.multiply(s, t.du[part*t.comp+k0*t.c.C:], t.c.C, t.gx.span(t.u0, t.u1), t.v, t.d, part, k0, k1, 0, t.c.C, t.add)
 	case winoSumSquare:
 		t.square(s, i)
 	case winoBack:
@@ -171,7 +173,7 @@ func (t *winoW) spread(s *slot, ofX bool, u int) {
 // sumSlab computes the sums of slab i.
 func (t *winoW) sumSlab(s *slot, i int) {
 	tiles := t.each * t.gx.across
-	v, d := columnParts(tiles, t.c.C), columnParts(tiles, t.c.K)
+	v, d := slabParts(tiles, t.c.C), slabParts(tiles, t.c.K)
 	v.data, d.data = s.floats(v.len()), s.floats(d.len())
 	sx, sy := s.floats(t.gx.stripLen(t.each, 1)), s.floats(t.gy.stripLen(t.each, 0))
 	du := t.du[i*winoParts*t.comp:]
@@ -210,24 +212,31 @@ func (t *winoW) square(s *slot, i int) {
 	}
 }
 
-// aheadOf has the products of a component fetch it, a sum before it is used, and the beginning of that
-// which this thread takes next.
-func (t *winoW) aheadOf(s *slot, part int) {
-	in, next := t.gx.span(t.u0, t.u1), part+t.e.pool.Threads()
+// group returns the component and the filters of chunk i.
+func (t *winoW) group(i int) (part, k0, k1 int) {
+	groups := ceil(t.c.K, winoGroup)
+	k0 = i % groups * winoGroup
+	return i / groups, k0, min(k0+winoGroup, t.c.K)
+}
+
+// aheadOf has the products of chunk i fetch what they read, a sum before it is used, and of the chunk that
+// this thread takes next its beginning and the place of its sums.
+func (t *winoW) aheadOf(s *slot, i int) {
+	in, next := t.gx.span(t.u0, t.u1), i+t.e.pool.Threads()
 	s.ahead.clear()
-	for _, p := range []*parts{&t.v, &t.d} {
-		g := p.group(0)
+	name := func(i, skip, most int) {
+		part, k0, k1 := t.group(i)
 		lo, hi := in.tiles(part)
-		if lo += winoSum; lo < hi {
-			s.ahead.add(g.data[part*g.comp+lo*g.row:], g.row, hi-lo, g.row)
+		if lo += skip; lo < hi {
+			v, d, rows := t.v.group(0), t.d.group(0), min(most, hi-lo)
+			s.ahead.add(v.data[part*v.comp+lo*v.row:], v.row, rows, v.row)
+			s.ahead.add(d.data[part*d.comp+lo*d.row+k0:], d.row, rows, k1-k0)
 		}
 	}
-	if next < winoParts {
-		for _, p := range []*parts{&t.v, &t.d} {
-			g := p.group(0)
-			lo, hi := in.tiles(next)
-			s.ahead.add(g.data[next*g.comp+lo*g.row:], g.row, min(winoSum, hi-lo), g.row)
-		}
+	name(i, winoSum, winoMost)
+	if part, k0, k1 := t.group(next); part < winoParts {
+		name(next, 0, winoSum)
+		s.ahead.add(t.du[part*t.comp+k0*t.c.C:], t.c.C, k1-k0, t.c.C)
 	}
 	s.w.Ahead = s.ahead.list()
 }
