@@ -3,7 +3,7 @@ package product
 // Blocking of GradW.
 const (
 	winoSlabs   = 16        // slabs of tiles at most, each with sums of its own, where these fit L2
-	winoSlab    = 256       // tiles of a slab at least
+	winoSlab    = 512       // tiles of a slab at least
 	winoSum     = 128       // most tiles in one sum
 	winoMost    = 512       // tiles whose components are there at the same time
 	winoGroup   = 128       // filters of a task that has one component
@@ -95,6 +95,9 @@ func (t *winoW) bySlabs() {
 	e := t.e
 	t.each = t.gx.unitsOf(winoBlock)
 	t.slabs = max(1, min(winoSlabs, t.gx.units*t.gx.across/winoSlab))
+	if t.slabs > 1 {
+		t.slabs += t.slabs & 1 // even shares for two
+	}
 	t.slab = ceil(t.gx.units, t.slabs)
 	t.slabs = ceil(t.gx.units, t.slab)
 	t.du = e.components(t.slabs * winoParts * t.comp)
@@ -203,7 +206,7 @@ func (t *winoW) square(s *slot, i int) {
 	k0, c0 := i/across*winoSquare, i%across*winoSquare
 	k1, c1 := min(k0+winoSquare, t.c.K), min(c0+winoSquare, t.c.C)
 	du := s.floats(winoParts * t.comp)
-	t.aheadOfSquare(s, k0, c0, c1)
+	t.aheadOfSquare(s, i)
 	for part := range winoParts {
 		t.multiply(s, du[part*t.comp:], winoSquare, t.gx.span(0, t.u1), t.v, t.d, part, k0, k1, c0, c1, false)
 	}
@@ -241,23 +244,36 @@ func (t *winoW) aheadOf(s *slot, i int) {
 	s.w.Ahead = s.ahead.list()
 }
 
-// aheadOfSquare has the products of a square fetch its components, one before it is used.
-func (t *winoW) aheadOfSquare(s *slot, k0, c0, c1 int) {
-	in := t.gx.span(0, t.u1)
+// aheadOfSquare has the products of square i fetch its components, one before it is used, and the first of
+// the square that this thread takes next. Those of the filters are there already if its last square was of
+// the same.
+func (t *winoW) aheadOfSquare(s *slot, i int) {
 	s.ahead.clear()
 	for part := 1; part < winoParts; part++ {
-		lo, hi := in.tiles(part)
-		if lo == hi {
-			continue
-		}
-		d := t.d.group(k0 / t.d.wide)
-		s.ahead.add(d.data[part*d.comp+lo*d.row:], d.row, hi-lo, d.row)
-		for c := c0; c < c1; c += cols {
-			v := t.v.group(c / t.v.wide)
-			s.ahead.add(v.data[part*v.comp+lo*v.row:], v.row, hi-lo, v.row)
-		}
+		t.nameSquare(s, i, part)
+	}
+	if next := i + t.e.pool.Threads(); next < ceil(t.c.K, winoSquare)*ceil(t.c.C, winoSquare) {
+		t.nameSquare(s, next, 0)
 	}
 	s.w.Ahead = s.ahead.list()
+}
+
+// nameSquare names what square i reads of a component.
+func (t *winoW) nameSquare(s *slot, i, part int) {
+	in, across := t.gx.span(0, t.u1), ceil(t.c.C, winoSquare)
+	lo, hi := in.tiles(part)
+	if lo == hi {
+		return
+	}
+	k0, c0 := i/across*winoSquare, i%across*winoSquare
+	if i%across < t.e.pool.Threads() {
+		d := t.d.group(k0 / t.d.wide)
+		s.ahead.add(d.data[part*d.comp+lo*d.row:], d.row, hi-lo, d.row)
+	}
+	for c := c0; c < min(c0+winoSquare, t.c.C); c += cols {
+		v := t.v.group(c / t.v.wide)
+		s.ahead.add(v.data[part*v.comp+lo*v.row:], v.row, hi-lo, v.row)
+	}
 }
 
 // multiply sets or adds one component of filters [k0, k1), of one group, and channels [c0, c1), summed
