@@ -3,6 +3,7 @@ package product
 // Blocking of Forward and GradX.
 const (
 	winoBlock = 32       // tiles of a private block: with filters and results they stay in L2
+	winoPass  = 49       // the same where filters pass by: products with fewer rows would not fetch them in time
 	winoWide  = 64       // tiles of a chunk of rows, of two to a block, where blocks are shared: 1,024 pixels
 	winoTasks = 8        // tasks wanted of shared blocks
 	winoCols  = 2 * cols // columns of the result that a task or block goes through at a time
@@ -10,7 +11,8 @@ const (
 
 // A winoF is a convolution by Winograd's algorithm: Forward of x, or GradX of dy with filters turned.
 //
-// Up to winoPrivate channels a chunk takes a block of tiles through all three steps in one core's L2.
+// Up to winoPrivate channels a chunk takes a block of tiles through all three steps in one core's L2; of more
+// than winoLeast channels the filters, 2.4 MB, pass by once a block.
 // Beyond, the filters are too large to be read once a block: all tiles are transformed first, and then
 // a task takes winoCols columns of the result and block after block of tiles. It transforms the filters
 // of winoDepth channels at a time and adds their products: these filters and the results stay in L2, only
@@ -51,8 +53,11 @@ func (e *Engine) runWinograd(out Output, x Operand, f filterSource) {
 
 // winoChunk returns the units of a chunk of rows.
 func winoChunk(in *grid) int {
-	if in.c > winoPrivate {
+	switch {
+	case in.c > winoPrivate:
 		return in.unitsOf(winoWide)
+	case in.c > winoLeast:
+		return in.unitsOf(winoPass)
 	}
 	return in.unitsOf(winoBlock)
 }
@@ -60,7 +65,8 @@ func winoChunk(in *grid) int {
 // runShared computes all blocks, some at a time if their components are too many.
 func (t *winoF) runShared() {
 	e := t.e
-	t.block, t.piece = 2*t.each, ceil(t.each, 4)
+	t.block = min(2*t.each, t.in.units)
+	t.piece = ceil(t.block, 8)
 	tiles := t.block * t.in.across
 	e.reserve(winoParts*16 + max(t.in.stripLen(t.piece, 1),
 		rowParts(tiles, winoCols).len()+winoParts*spread(winoDepth*winoCols)+9*winoDepth*cols))
