@@ -20,7 +20,8 @@ var mutants = []mutant{
 	// Kernels.
 	{"a tail element is dropped", "backends/cpu/internal/simd/arith.go", "x, y = x[:len(dst)], y[:len(dst)]\n\tfor i := range dst {\n\t\tdst[i] = x[i] + y[i]",
 		"x, y = x[:len(dst)], y[:len(dst)]\n\tfor i := range dst[:max(len(dst)-1, 0)] {\n\t\tdst[i] = x[i] + y[i]", "./backends/cpu/internal/simd", ""},
-	{"the last block of a depth is skipped", "backends/cpu/internal/product/gemm_f.go", "k0 < t.g.K; k0 += t.depth", "k0+t.depth <= t.g.K; k0 += t.depth", "./backends/cpu/internal/product", ""},
+	{"the last block of a depth is skipped", "backends/cpu/internal/product/gemm_f.go", "k < deep; k += w.depth", "k+w.depth <= deep; k += w.depth", "./backends/cpu/internal/product", ""},
+	{"rows copied for the next sweep may be unfinished", "backends/cpu/internal/product/gemm_f.go", "w.s.f.Moves.Finish()", "w.s.f.Moves = simd.Moves{}", "./backends/cpu/internal/product", "TestGemm"},
 	{"a strided input gradient misses a phase", "backends/cpu/internal/product/conv.go", "for i := range c.phases() {", "for i := range c.phases() - 1 {", "./backends/cpu/internal/product", "TestConv"},
 	{"a plan writes over what is still read", "backends/plan/direct.go", " || !l.lastReader(target, m, n) {", " {", "./backends/plan", "TestPasses|TestRandom"},
 
