@@ -121,7 +121,8 @@ type walk struct {
 	other  []float32 // of the next one, or scratch for copying
 	ready  bool      // the next ones are there
 	panels []float32 // of the chunk, if it packs them: no other thread has to give up their lines
-	full   bool      // the panel of the unit is packed
+	full   bool      // the panel of the next unit gets packed
+	pack   bool      // that of this unit must be
 	tiles  []float32 // of a block, where the result does not take them
 	edge   []float32 // of a panel that is not full
 }
@@ -165,9 +166,7 @@ func (w *walk) product(c Tile) {
 		}
 		a, pitch := w.rowsOf(u)
 		for u.n = 0; u.n < c.Cols; u.n += cols {
-			if w.firstUse(u) && !w.full {
-				w.pack(u)
-			}
+			w.pack = w.firstUse(u) && !w.full
 			if each {
 				w.prepare(u)
 			}
@@ -186,6 +185,9 @@ func (w *walk) unit(u unit, a []float32, pitch int, add bool) {
 	b, deep := w.panel(u), w.deep(u.k0)
 	for k := 0; k < deep; k += w.depth {
 		a, b, depth := a[k/each:], b[k/each*cols:], ceil(min(w.depth, deep-k), each)
+		if w.pack {
+			w.packBlock(b, u, u.k0+k, depth)
+		}
 		if wide := u.wide(); wide < cols {
 			w.e.product(table, w.s, w.edge, cols, a, pitch, b, u.Rows, depth, false)
 			fold(u.Data[u.n:], u.Pitch, w.edge, u.Rows, wide, add)
@@ -211,13 +213,13 @@ func (w *walk) panel(u unit) []float32 {
 // firstUse reports whether u is the first unit that needs its panel, which is empty before.
 func (w *walk) firstUse(u unit) bool { return w.packs() && u.Row == u.Chunk*w.block*w.each }
 
-// pack packs the panel of a unit that no kernel has packed.
-func (w *walk) pack(u unit) {
+// packBlock packs a block of a panel that no kernel has packed, right before its products: it is in L1 then.
+func (w *walk) packBlock(panel []float32, u unit, k, depth int) {
 	t, n := packTask{e: w.e, b: Operand{Data: w.w.b}, n: w.g.N, k: w.g.K}, u.Col+u.n
-	if panel := w.panel(u); w.g.TransB {
-		t.rows(w.s, panel, n, u.wide(), u.k0, w.deep(u.k0))
+	if w.g.TransB {
+		t.rows(w.s, panel, n, u.wide(), k, depth)
 	} else {
-		t.columns(w.s, panel, 0, n, u.wide(), u.k0, w.deep(u.k0))
+		t.columns(w.s, panel, 0, n, u.wide(), k, depth)
 	}
 }
 

@@ -47,18 +47,22 @@ const idleRows = 16
 
 // prepare has the kernels of unit u fetch what the next one needs, and fetch or copy rows of the next sweep
 // and its first panels. What is copied is fetched before: a copy that waits for L3 would hold up the kernel.
+// Panels that are only fetched come last, since there may not be time for all of them.
 func (w *walk) prepare(u unit) {
 	h := &w.s.ahead
 	h.clear()
 	v, same := w.after(u)
-	w.full = false
+	first := v.Cols > 0 && w.firstUse(v)
+	w.full = first && same && !w.g.TransB && v.wide() == cols
 	if v.Cols > 0 {
-		w.preparePanel(v, same)
+		if w.full {
+			w.movePanel(v)
+		}
 		w.fetchTiles(v, v.n, v.wide())
 	}
 	w.fetchDone(u, u.n, u.wide())
-	rows, row, same := w.share(u)
-	if w.moveA && same {
+	rows, row, next := w.share(u)
+	if w.moveA && next {
 		deep := w.deep(rows.k0)
 		h.move(w.other[row*spread(deep):], spread(deep), w.a.Data[rows.Row*w.w.pitchA+rows.k0:], w.w.pitchA, rows.Rows, deep)
 		w.ready = u.n+cols >= u.Cols
@@ -67,30 +71,28 @@ func (w *walk) prepare(u unit) {
 		}
 	}
 	w.fetchRows(rows)
-	w.s.f.Ahead, w.s.f.Moves = h.list(), h.moves()
-}
-
-// preparePanel has the panel of the next unit v fetched, or packed where it is needed for the first time. Of a
-// matrix of many columns all lines of a panel fall into a few sets of L2. They do not last there,
-// so they are fetched and copied in one go, the copies behind by some dummies. What must be transposed is fetched
-// alone, with the place where pack writes it.
-func (w *walk) preparePanel(v unit, same bool) {
-	h, deep := &w.s.ahead, w.deep(v.k0)
-	switch first := w.firstUse(v); {
-	case first && !same: // another chunk, whose panels go where those of this one are
+	switch deep := w.deep(v.k0); {
+	case first && !same || w.full: // another chunk, whose panels go where those of this one are
 	case first && w.g.TransB:
 		h.add(w.w.b[(v.Col+v.n)*w.g.K+v.k0:], w.g.K, v.wide(), deep)
 		h.add(w.panel(v), 0, 1, deep*cols)
 	case first:
-		src := w.w.b[v.k0*w.g.N+v.Col+v.n:]
-		h.add(src, w.g.N, deep, v.wide())
-		if w.full = v.wide() == cols; w.full {
-			h.move(w.edge, cols, w.edge, cols, idleRows, cols)
-			h.move(w.panel(v), cols, src, w.g.N, deep, cols)
-		}
-	case w.far:
+		h.add(w.w.b[v.k0*w.g.N+v.Col+v.n:], w.g.N, deep, v.wide())
+	case w.far && v.Cols > 0:
 		h.add(w.panel(v), 0, 1, deep*cols)
 	}
+	w.s.f.Ahead, w.s.f.Moves = h.list(), h.moves()
+}
+
+// movePanel has the panel of the next unit v packed, where it is needed for the first time. Of a matrix of
+// many columns all lines of a panel fall into a few sets of L2. They do not last there, so they are
+// fetched and copied in one go, the copies behind by some dummies.
+func (w *walk) movePanel(v unit) {
+	h, deep := &w.s.ahead, w.deep(v.k0)
+	src := w.w.b[v.k0*w.g.N+v.Col+v.n:]
+	h.add(src, w.g.N, deep, v.wide())
+	h.move(w.edge, cols, w.edge, cols, idleRows, cols)
+	h.move(w.panel(v), cols, src, w.g.N, deep, cols)
 }
 
 // fetchSweep has the kernels of a sweep fetch what the next one needs.
@@ -114,10 +116,9 @@ func (w *walk) fetchDone(u unit, col, n int) {
 	}
 }
 
-// fetchTiles names n columns of the result, when its first sweep is next.
+// fetchTiles names n columns of the result.
 func (w *walk) fetchTiles(u unit, col, n int) {
 	switch col += u.Col; {
-	case u.k0 > 0:
 	case w.direct():
 		w.s.ahead.add(w.out.Data[u.Row*w.g.N+col:], w.g.N, u.Rows, n)
 	case w.w.to != nil:

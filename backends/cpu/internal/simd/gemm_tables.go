@@ -15,7 +15,7 @@ func productsAVX2() *Products {
 }
 
 func productsAVX512() *Products {
-	p := &Products{Rows: 14, CopyPanels: copyPanelsAVX2, Transpose: transposeAVX2, Peak: peakAVX512, PeakFlops: 2 * 28 * 16,
+	p := &Products{Rows: 14, CopyPanels: copyPanelsAVX2, Transpose: transposeAVX512, Peak: peakAVX512, PeakFlops: 2 * 28 * 16,
 		F: [15]func(*TileF){
 			1: tileF1AVX512, tileF2AVX512, tileF3AVX512, tileF4AVX512, tileF5AVX512, tileF6AVX512, tileF7AVX512,
 			tileF8AVX512, tileF9AVX512, tileF10AVX512, tileF11AVX512, tileF12AVX512, tileF13AVX512, tileF14AVX512,

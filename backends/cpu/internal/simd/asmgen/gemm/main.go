@@ -30,7 +30,8 @@ func main() {
 	pairRows()
 	pairColumns()
 	copyPanels()
-	transpose()
+	transpose(avx2)
+	transpose(avx512)
 	for _, v := range []machine{avx2, avx512} {
 		peak(v)
 	}
