@@ -18,6 +18,7 @@ func main() {
 		stream(m)
 		lanes(m)
 		pool(m)
+		emit.Table(m.suffix, true)
 	}
 	emit.Write("loops")
 }

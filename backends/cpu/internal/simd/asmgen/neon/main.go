@@ -25,5 +25,6 @@ func main() {
 	pool()
 	convert()
 	winograd()
+	emit.Table("NEON", false)
 	emit.WriteText("neon", text.String())
 }
