@@ -49,7 +49,7 @@ func help(c *cobra.Command) string {
 	}
 	text := c.Long
 	if text == "" {
-		text = "pretrain " + c.Name() + ": " + c.Short + "\n"
+		text = c.CommandPath() + ": " + c.Short + "\n"
 	}
 	if !c.Runnable() { // a topic
 		return text

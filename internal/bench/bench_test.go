@@ -122,7 +122,7 @@ func TestRefused(t *testing.T) {
 
 // TestShapes: each product of the list is timed by the clock, and counted as its definition.
 func TestShapes(t *testing.T) {
-	results, err := Shapes(open(t), "matmul 392", Batches{1, 1}, tensor.F32, ticks())
+	results, err := Shapes(open(t), "matmul 392", Batches{1, 1}, Work{Compute: tensor.F32, Clock: ticks()})
 	if err != nil || len(results) != 1 {
 		t.Fatalf("%d shapes: %v", len(results), err)
 	}
@@ -130,8 +130,32 @@ func TestShapes(t *testing.T) {
 	if want := 2 * 392 * 2048 * 512 / 1e6; r.Ms != 1 || math.Abs(r.GFLOPS-want) > 0.1 || r.Pass != "forward" {
 		t.Errorf("%+v; want 1 ms and %v GFLOP/s", r, want)
 	}
-	if want := 100 * r.GFLOPS / r.Peak; math.Abs(r.OfPeak-want) > 0.01*want {
+	if want := 100 * r.GFLOPS / r.Peak; math.Abs(r.OfPeak-want) > 0.01*want || math.Abs(r.MostOfPeak-want) > 0.01*want || r.MostOfPeak < r.OfPeak {
 		t.Errorf("%+v; want %v %% of the peak", r, want)
+	}
+}
+
+// TestAwait: what is timed waits once for the machine, after all that can be refused.
+func TestAwait(t *testing.T) {
+	waits := 0
+	w := small
+	w.Clock, w.Await = ticks(), func() { waits++ }
+	refused := w
+	refused.Model = "resnet9"
+	for _, c := range []struct {
+		name string
+		run  func(w Work) error
+	}{
+		{"step", func(w Work) error { _, err := Step(open(t), w, 2, 2); return err }},
+		{"ops", func(w Work) error { _, _, err := Ops(open(t), w, false); return err }},
+		{"shapes", func(w Work) error { _, err := Shapes(open(t), "cifar.layer4", Batches{1, 1}, w); return err }},
+	} {
+		if waits = 0; c.run(w) != nil || waits != 1 {
+			t.Errorf("%s waits %d times", c.name, waits)
+		}
+		if waits = 0; c.name != "shapes" && (c.run(refused) == nil || waits != 0) {
+			t.Errorf("%s waits %d times before it refuses a model", c.name, waits)
+		}
 	}
 }
 
@@ -142,7 +166,7 @@ func TestShapesBatches(t *testing.T) {
 		batch    int
 		winograd bool
 	}{"cifar.layer4": {3, true}, "r50.layer4.3x3": {2, true}, "r50.layer4.reduce": {2, false}} {
-		results, err := Shapes(root, name, Batches{3, 2}, tensor.F32, ticks())
+		results, err := Shapes(root, name, Batches{3, 2}, Work{Compute: tensor.F32, Clock: ticks()})
 		if err != nil || len(results) != 3 {
 			t.Fatalf("%s: %d results: %v", name, len(results), err)
 		}

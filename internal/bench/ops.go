@@ -41,11 +41,12 @@ func Ops(root *tensor.Scope, w Work, byShape bool) ([]OpResult, Peaks, error) {
 	if err := w.check(); err != nil {
 		return nil, Peaks{}, err
 	}
-	peaks, err := MeasurePeaks(root, w.Clock)
-	if err != nil {
-		return nil, peaks, err
-	}
 	st, err := w.build(root)
+	if err != nil {
+		return nil, Peaks{}, err
+	}
+	w.await()
+	peaks, err := MeasurePeaks(root, w.Clock)
 	if err != nil {
 		return nil, peaks, err
 	}

@@ -44,6 +44,9 @@ func Step(root *tensor.Scope, w Work, warmup, steps int) (*StepResult, error) {
 	var took []time.Duration
 	r := &StepResult{Peer: "kith", Model: w.Model, Batch: w.Batch, Device: root.Backend().Name(), Precision: precision(w.Compute), Compile: !w.Eager, Queue: w.Queue}
 	for i := range max(warmup, 1) + max(steps, 1) {
+		if i == max(warmup, 1) {
+			w.await()
+		}
 		from := w.Clock()
 		st.set(i)
 		run()

@@ -24,6 +24,7 @@ type Work struct {
 	Compute tensor.DType
 	Eager   bool
 	Clock   func() time.Duration // monotonic
+	Await   func()               // called once when the measuring begins, if not nil
 }
 
 // Size is the side of a view.
@@ -91,6 +92,12 @@ func setter(in *nnclr.Inputs, view tensor.Spec, key rng.Key) func(step int) {
 		id[i], label[i] = int32(i), -1
 	}
 	return func(step int) { in.Set(views, id, label, nnclr.Now{Step: step, Rate: 0.1}) }
+}
+
+func (w Work) await() {
+	if w.Await != nil {
+		w.Await()
+	}
 }
 
 func (w Work) check() error {
