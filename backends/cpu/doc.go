@@ -40,7 +40,7 @@
 // of BF16 are sums in float32 of exact products, in the order of the unit that computes them: that of
 // amx is its own.
 //
-// Three rules keep results apart from threads and levels: chunks depend on shapes alone; a sum within
+// Three rules keep results apart from threads and levels: chunks that sums go through depend on shapes alone; a sum within
 // a chunk has one order, whatever the width of a vector; what chunks have summed is added in float64,
 // in the order of chunks.
 //

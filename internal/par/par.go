@@ -5,8 +5,8 @@
 // that somebody has begun. Workers spin for a while after a loop and then park, because waking a
 // parked goroutine costs 30 to 150 µs, most in a virtual machine, and a spinning one 0.3 µs.
 //
-// How a loop is cut must depend on shapes alone, never on the number of workers: results are the
-// same bits for any pool then.
+// What a loop computes must depend on shapes alone, never on the number of workers: results are the
+// same bits for any pool then. So where a chunk is part of a result, as in sums, shapes say how the loop is cut.
 package par
 
 import (

@@ -6,8 +6,8 @@ import (
 	"kith/backends/cpu/internal/simd"
 )
 
-// An ahead lists what a block of a product has fetched into L2 while it is computed: what the next
-// block will read and write. Without it each block begins by waiting for L3, which was a quarter of
+// An ahead lists what a part of a product has fetched into L2 while it is computed: what the next
+// part will read and write. Without it each part begins by waiting for L3, which was a quarter of
 // the time of products with a side of 64. Hints only: the list may name too little or too much.
 // It also lists what is copied meanwhile, and that is no hint.
 type ahead struct {
@@ -15,7 +15,10 @@ type ahead struct {
 	copies []simd.Move
 }
 
-func (h *ahead) clear() { h.areas, h.copies = h.areas[:0], h.copies[:0] }
+func (h *ahead) clear() {
+	clear(h.copies) // they hold pointers
+	h.areas, h.copies = h.areas[:0], h.copies[:0]
+}
 
 // list ends the list and returns it for kernels. It lasts until clear.
 func (h *ahead) list() simd.Ahead {

@@ -48,7 +48,7 @@ func (c Conv) gradW() Gemm {
 	return Gemm{M: c.K, N: c.R * c.S * c.C, K: c.N * c.P() * c.Q(), TransA: true, Half: c.Half}
 }
 
-// Chunks returns the number of row chunks of the output of a pass, each of at most 1,024 rows.
+// Chunks returns the number of row chunks of the output of a pass, each of at most 896 rows.
 // Rows are pixels (Forward, GradX) or filters, of R·S·C elements (GradW).
 func (e *Engine) Chunks(c Conv, p Pass) int {
 	switch {
@@ -154,14 +154,14 @@ func (e *Engine) PackedForward(y Output, x Operand, w []float32, c Conv) {
 		return
 	}
 	if c.plain() {
-		e.runF(y, x, w, c.forward(), window{pitchA: c.C})
+		e.runF(y, x, w, c.forward(), window{})
 		return
 	}
 	if e.im = c.patches(); !e.im.strips() {
 		if c.R*c.S > 1 {
 			x = e.made(x, c.N*c.H*c.W*c.C, c.C)
 		}
-		e.runF(y, x, w, c.forward(), window{pitchA: c.C, im: &e.im})
+		e.runF(y, x, w, c.forward(), window{im: &e.im})
 		return
 	}
 	e.whole(&y, c.N*c.P()*c.Q()*c.K)
@@ -186,7 +186,7 @@ func (e *Engine) PackedGradX(dx Output, dy Operand, w []float32, c Conv) {
 		return
 	}
 	if c.plain() {
-		e.runF(dx, dy, w, c.gradX(c.phase(0)), window{pitchA: c.K})
+		e.runF(dx, dy, w, c.gradX(c.phase(0)), window{})
 		return
 	}
 	part := dx

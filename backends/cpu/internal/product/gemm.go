@@ -17,7 +17,7 @@ const (
 	blockRows  = 112 // rows of a block: eight tiles of 14, whose operands fit L2 beside a panel
 	mostBlocks = 8   // blocks of a chunk: at most 896 rows
 	wantFlops  = 6e6 // work of a chunk, about 50 µs on a slow core
-	wantTasks  = 64  // four for each of 16 workers
+	wantTasks  = 64  // of a product whose results are finished by chunks: four for each of 16 workers
 	wholeDepth = 576 // depth that is never cut
 	someDepth  = 256 // depth of a block otherwise
 )
@@ -31,7 +31,7 @@ func (g Gemm) depthBlock() int {
 	return someDepth
 }
 
-// Chunks returns the number of row chunks of the output, each of at most 1,024 rows.
+// Chunks returns the number of row chunks of the output, each of at most 896 rows.
 func (g Gemm) Chunks() int {
 	if g.TransA {
 		return ceil(g.M, tallRows)
@@ -80,7 +80,7 @@ func (e *Engine) Gemm(out Output, a, b Operand, g Gemm) {
 		return
 	}
 	if out.Done == nil && a.Load == nil && b.Load == nil && e.packsAhead(g) {
-		e.runF(out, a, nil, g, window{pitchA: g.K, b: b.Data})
+		e.runF(out, a, nil, g, window{b: b.Data})
 		return
 	}
 	packed := e.share(e.PackedLen(g))
@@ -97,5 +97,5 @@ func (e *Engine) PackedGemm(out Output, a Operand, packed []float32, g Gemm) {
 		e.runFlat(out, a, packed, g, window{})
 		return
 	}
-	e.runF(out, a, packed, g, window{pitchA: g.K})
+	e.runF(out, a, packed, g, window{})
 }

@@ -4,10 +4,9 @@ import "kith/backends/cpu/internal/simd"
 
 // A window says where the rows of a product lie, if not one after another.
 type window struct {
-	pitchA int       // elements from row to row of a, where a is a matrix
-	im     *patches  // a is the patches of a map
-	to     *scatter  // rows of the result go to the pixels of a phase
-	b      []float32 // b as stored, where no panels are given: each chunk packs those of its columns
+	im *patches  // a is the patches of a map
+	to *scatter  // rows of the result go to the pixels of a phase
+	b  []float32 // b as stored, where no panels are given: each chunk packs those of its columns
 }
 
 // A gemmF is a product by family F: rows of a, in place or copied, times panels of b. A chunk is a group
@@ -50,12 +49,12 @@ func (e *Engine) runF(out Output, a Operand, packed []float32, g Gemm, w window)
 	*t = gemmF{e: e, g: g, out: out, a: a, packed: packed, w: w, depth: g.depthBlock(), half: e.half(g)}
 	t.sweep = min(ceil(g.K, t.depth), max(1, mostSweep/t.depth)) * t.depth
 	// Rows a multiple of 4 KiB apart would share one set of L1.
-	alias := w.im == nil && w.pitchA*4%4096 == 0
+	alias := w.im == nil && g.K*4%4096 == 0
 	t.copyA = t.half || a.Load != nil || w.im != nil || alias
-	t.moveA = alias && !t.half && a.Load == nil && g.K%moveCols == 0
+	t.moveA = alias && !t.half && a.Load == nil
 	t.cut()
 	t.far = !t.half && t.group*g.K > farPanels
-	need := 2*t.block*spread(t.sweep) + t.block*(t.group+cols) + idleRows*cols
+	need := 2*t.block*spread(t.sweep) + t.tiles() + (t.block+idleRows)*cols
 	if t.packs() {
 		need += t.group * g.K
 	}
@@ -92,11 +91,19 @@ func (t *gemmF) cut() {
 // direct reports whether tiles are parts of the output.
 func (t *gemmF) direct() bool { return t.out.Data != nil && t.w.to == nil }
 
+// tiles returns the elements of a block of rows of a group, where they are not parts of the output.
+func (t *gemmF) tiles() int {
+	if t.direct() {
+		return 0
+	}
+	return t.block * t.group
+}
+
 // deep returns the depth of the sweep from k0 on.
 func (t *gemmF) deep(k0 int) int { return min(t.sweep, t.g.K-k0) }
 
 // packs reports whether chunks pack panels, each while its first block of rows is computed.
-func (t *gemmF) packs() bool { return t.packed == nil }
+func (t *gemmF) packs() bool { return t.w.b != nil }
 
 // first returns the first rows of chunk i, and its columns; no columns if there is no such chunk.
 func (t *gemmF) first(i int) Tile {
@@ -123,7 +130,7 @@ type walk struct {
 	panels []float32 // of the chunk, if it packs them: no other thread has to give up their lines
 	full   bool      // the panel of the next unit gets packed
 	pack   bool      // that of this unit must be
-	tiles  []float32 // of a block, where the result does not take them
+	sums   []float32 // tiles of a block, where the result does not take them
 	edge   []float32 // of a panel that is not full
 }
 
@@ -133,12 +140,12 @@ func (t *gemmF) Chunk(i int) {
 	defer s.free()
 	w := walk{gemmF: t, s: s}
 	w.rows, w.other = s.floats(t.block*spread(t.sweep)), s.floats(t.block*spread(t.sweep))
-	w.tiles, w.edge = s.floats(t.block*t.group), s.floats(max(t.block, idleRows)*cols)
+	w.sums, w.edge = s.floats(t.tiles()), s.floats(max(t.block, idleRows)*cols)
 	if t.packs() {
 		w.panels = s.floats(t.group * t.g.K)
 	}
 	for c := t.first(i); c.Rows > 0; c = t.below(c) {
-		if c.Data, c.Pitch = w.tiles, t.group; t.direct() {
+		if c.Data, c.Pitch = w.sums, t.group; t.direct() {
 			c.Data, c.Pitch = t.out.Data[c.Row*t.g.N+c.Col:], t.g.N
 		}
 		w.product(c)
@@ -159,15 +166,15 @@ func (w *walk) product(c Tile) {
 			clear(c.Data[r*c.Pitch:][:c.Cols])
 		}
 	}
-	each := w.far || w.moveA || w.packs() // unit says itself what comes next
+	byUnit := w.far || w.moveA || w.packs() // each unit says itself what comes next
 	for u := (unit{Tile: c}); u.k0 < w.g.K; u.k0 += w.sweep {
-		if !each {
+		if !byUnit {
 			w.fetchSweep(u)
 		}
 		a, pitch := w.rowsOf(u)
 		for u.n = 0; u.n < c.Cols; u.n += cols {
 			w.pack = w.firstUse(u) && !w.full
-			if each {
+			if byUnit {
 				w.prepare(u)
 			}
 			w.unit(u, a, pitch, add)
@@ -178,13 +185,13 @@ func (w *walk) product(c Tile) {
 
 // unit sets or adds a unit, block of depth by block of depth, rows being those of a.
 func (w *walk) unit(u unit, a []float32, pitch int, add bool) {
-	table, each := &w.e.kern.F, 1 // each: the depth of an element
+	table, pair := &w.e.kern.F, 1 // pair: the depth of an element
 	if w.half {
-		table, each = &w.e.kern.HalfF, 2
+		table, pair = &w.e.kern.HalfF, 2
 	}
 	b, deep := w.panel(u), w.deep(u.k0)
 	for k := 0; k < deep; k += w.depth {
-		a, b, depth := a[k/each:], b[k/each*cols:], ceil(min(w.depth, deep-k), each)
+		a, b, depth := a[k/pair:], b[k/pair*cols:], ceil(min(w.depth, deep-k), pair)
 		if w.pack {
 			w.packBlock(b, u, u.k0+k, depth)
 		}
@@ -210,7 +217,7 @@ func (w *walk) panel(u unit) []float32 {
 	return w.packed[((u.Col+u.n)/cols*w.g.K+u.k0)*cols:]
 }
 
-// firstUse reports whether u is the first unit that needs its panel, which is empty before.
+// firstUse reports whether u is the first unit that needs its panel, which is not packed before.
 func (w *walk) firstUse(u unit) bool { return w.packs() && u.Row == u.Chunk*w.block*w.each }
 
 // packBlock packs a block of a panel that no kernel has packed, right before its products: it is in L1 then.
@@ -226,7 +233,7 @@ func (w *walk) packBlock(panel []float32, u unit, k, depth int) {
 // rowsOf returns rows of a for a sweep, in place or copied.
 func (w *walk) rowsOf(u unit) (a []float32, pitch int) {
 	if !w.copyA {
-		return w.a.Data[u.Row*w.w.pitchA+u.k0:], w.w.pitchA
+		return w.a.Data[u.Row*w.g.K+u.k0:], w.g.K
 	}
 	deep := w.deep(u.k0)
 	pitch = spread(deep)
@@ -236,11 +243,12 @@ func (w *walk) rowsOf(u unit) (a []float32, pitch int) {
 		return w.rows, pitch
 	case w.w.im != nil:
 		w.w.im.gather(w.rows, pitch, w.a, u.Row, u.Rows, u.k0, deep)
-		return w.rows, pitch
-	case deep == w.w.pitchA && deep*4%4096 != 0 && !(w.half && deep&1 != 0):
-		pitch = deep // whole rows that do not alias are loaded as they lie, many at a time
+	default:
+		if deep == w.g.K && deep*4%4096 != 0 && !(w.half && deep&1 != 0) {
+			pitch = deep // whole rows that do not alias are loaded as they lie, many at a time
+		}
+		w.a.gather(w.rows, pitch, w.other, w.g.K, u.Row, u.Rows, u.k0, deep)
 	}
-	w.a.gather(w.rows, pitch, w.other, w.w.pitchA, u.Row, u.Rows, u.k0, deep)
 	if w.half {
 		return w.pairs(w.rows, pitch, u.Rows, deep)
 	}

@@ -64,7 +64,7 @@ func (w *walk) prepare(u unit) {
 	rows, row, next := w.share(u)
 	if w.moveA && next {
 		deep := w.deep(rows.k0)
-		h.move(w.other[row*spread(deep):], spread(deep), w.a.Data[rows.Row*w.w.pitchA+rows.k0:], w.w.pitchA, rows.Rows, deep)
+		h.move(w.other[row*spread(deep):], spread(deep), w.a.Data[rows.Row*w.g.K+rows.k0:], w.g.K, rows.Rows, deep)
 		w.ready = u.n+cols >= u.Cols
 		if rows = v; v.Cols > 0 {
 			rows, _, _ = w.share(v)
@@ -90,7 +90,7 @@ func (w *walk) prepare(u unit) {
 func (w *walk) movePanel(v unit) {
 	h, deep := &w.s.ahead, w.deep(v.k0)
 	src := w.w.b[v.k0*w.g.N+v.Col+v.n:]
-	h.add(src, w.g.N, deep, v.wide())
+	h.add(src, w.g.N, deep, cols)
 	h.move(w.edge, cols, w.edge, cols, idleRows, cols)
 	h.move(w.panel(v), cols, src, w.g.N, deep, cols)
 }
@@ -133,6 +133,6 @@ func (w *walk) fetchRows(u unit) {
 	case w.w.im != nil:
 		w.s.ahead.patches(w.w.im, w.a, u.Row, u.Rows, u.k0, deep)
 	default:
-		w.s.ahead.operand(w.a, w.w.pitchA, u.Row, u.Rows, u.k0, deep)
+		w.s.ahead.operand(w.a, w.g.K, u.Row, u.Rows, u.k0, deep)
 	}
 }

@@ -131,7 +131,7 @@ func gemmCases() []gemmCase {
 		list = append(list, gemmCase{Gemm: g, add: r.IntN(3) == 0, load: r.IntN(3) == 0, discard: r.IntN(4) == 0})
 	}
 	for _, g := range []Gemm{
-		{M: 0, N: 5, K: 3}, {M: 5, N: 0, K: 3}, {M: 3, N: 4, K: 0}, {M: 3, N: 4, K: 0, TransA: true},
+		{M: 0, N: 5, K: 3}, {M: 5, N: 0, K: 3}, {M: 3, N: 4, K: 0}, {M: 3, N: 4, K: 0, TransA: true}, {M: 100, N: 5, K: 0},
 		{M: 300, N: 70, K: 577}, {M: 33, N: 600, K: 1024, TransB: true}, {M: 29, N: 33, K: 833},
 		{M: 1500, N: 40, K: 20}, {M: 33, N: 300, K: 70}, {M: 64, N: 257, K: 600, TransB: true}, {M: 70, N: 40, K: 5000, TransA: true}, {M: 120, N: 530, K: 300, TransA: true},
 		{M: 120, N: 1030, K: 1300}, {M: 120, N: 1030, K: 1300, TransB: true}, {M: 230, N: 40, K: 2048},
@@ -141,7 +141,8 @@ func gemmCases() []gemmCase {
 		half := g
 		half.Half = true
 		list = append(list, gemmCase{Gemm: g}, gemmCase{Gemm: g, add: true, load: true}, gemmCase{Gemm: half, load: true})
-		if g.K > mostSweep {
+		if g.K > mostSweep || g.K == 0 {
+			list = append(list, gemmCase{Gemm: g, discard: true})
 			list = append(list, gemmCase{Gemm: g, add: true})
 		}
 	}
@@ -162,9 +163,12 @@ func (c gemmCase) run(t *testing.T, e *Engine, a, b, old []float32) []float32 {
 	seen := make([]float32, c.M*c.N)
 	if c.discard {
 		out.Data, out.Add = nil, false
-		out.Done = func(t Tile) {
-			for r := range t.Rows {
-				copy(seen[(t.Row+r)*c.N+t.Col:][:t.Cols], t.Data[r*t.Pitch:])
+		out.Done = func(part Tile) {
+			if n := e.GemmChunks(c.Gemm); part.Chunk < 0 || part.Chunk >= n {
+				t.Errorf("chunk %d of %d", part.Chunk, n)
+			}
+			for r := range part.Rows {
+				copy(seen[(part.Row+r)*c.N+part.Col:][:part.Cols], part.Data[r*part.Pitch:])
 			}
 		}
 	}

@@ -18,7 +18,7 @@ type slot struct {
 	mem  []float32
 	used int
 
-	ahead ahead // what the block at hand fetches
+	ahead ahead // what the part at hand fetches and copies
 	_     [128]byte
 }
 

@@ -8,7 +8,6 @@ import (
 )
 
 func main() {
-
 	for m := 1; m <= 14; m++ {
 		tileF(avx512, m)
 	}
