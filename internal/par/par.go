@@ -90,6 +90,7 @@ func (p *Pool) Run(n int, t Task) {
 		}
 		return
 	}
+	defer p.mu.Unlock() // also when a chunk panics, or Close would wait for the loop
 	p.task = t
 	p.done.Store(0)
 	p.state.Store(uint64(n) << 32) // publishes task
@@ -97,7 +98,6 @@ func (p *Pool) Run(n int, t Task) {
 	p.claim()
 	p.join(uint64(n))
 	p.task = nil
-	p.mu.Unlock()
 }
 
 // rouse wakes parked workers, at most n.

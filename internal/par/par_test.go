@@ -3,6 +3,7 @@ package par
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,4 +131,44 @@ func BenchmarkWake(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestPanic: a panic in a chunk reaches the caller of the loop, and the pool can still be closed.
+func TestPanic(t *testing.T) {
+	p := New(2)
+	var begun atomic.Int32
+	func() {
+		defer func() {
+			if r := recover(); r != "chunk" {
+				t.Errorf("recovered %v", r)
+			}
+		}()
+		p.For(2, func(int) {
+			for begun.Add(1); begun.Load() < 2; { // each thread has one
+				runtime.Gosched()
+			}
+			if !onWorker() {
+				panic("chunk")
+			}
+		})
+	}()
+	closed := make(chan struct{})
+	go func() { p.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("a pool whose loop panicked is not closed")
+	}
+}
+
+// onWorker reports whether a pool's worker called the caller.
+func onWorker() bool {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs)])
+	for f, more := frames.Next(); more; f, more = frames.Next() {
+		if strings.HasSuffix(f.Function, ".(*Pool).work") {
+			return true
+		}
+	}
+	return false
 }
