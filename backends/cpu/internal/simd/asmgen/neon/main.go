@@ -25,6 +25,6 @@ func main() {
 	pool()
 	convert()
 	winograd()
-	emit.Table("NEON", false)
+	emit.Table("NEON", false) // the assembler knows no store that goes around the caches
 	emit.WriteText("neon", text.String())
 }
